@@ -1,0 +1,30 @@
+/** Limits that hold everywhere (design, section 9). Shown in settings; units are in the names. */
+export const LIMITS = {
+  pageRows: 100,
+  pageRowsMax: 500,
+  resultBytesMax: 10 * 1024 * 1024,
+  queryTimeoutMs: 30_000,
+  exactCountTimeoutMs: 3_000,
+  connectTimeoutMs: 5_000,
+  /** Characters (or bytes, for binary) of a value that travel in a page; the rest is loaded on demand. */
+  cellPrefix: 1_024,
+  /** A single value opened whole in the browser; longer ones are downloaded. */
+  valueBytesMax: 2 * 1024 * 1024,
+  runningQueriesPerUser: 5,
+  runningQueriesMax: 40,
+  backupJobsAtOnce: 2,
+  redisScanCount: 1_000,
+  redisCommandTimeoutMs: 5_000,
+  schemaSampleDocuments: 1_000,
+  bsonDepthMax: 100,
+  downloadTicketSeconds: 60,
+  sessionIdleMinutes: { viewer: 30, operator: 15, admin: 15 },
+  sessionAbsoluteHours: 8,
+  recentSignInMinutes: 5,
+  passwordLengthMin: 15,
+  passwordLengthMax: 128,
+  signInsPerAddressPerMinute: 20,
+  requestBodyBytesMax: 1024 * 1024,
+  batchCallsMax: 20,
+  jobLogLinesMax: 2_000,
+} as const;
