@@ -1,0 +1,43 @@
+import "server-only";
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import SqliteDatabase from "better-sqlite3";
+import { Kysely, SqliteDialect } from "kysely";
+import { Migrator, type Migration } from "kysely/migration";
+import * as foundation from "../../../prisma-free-migrations/0001_foundation";
+import { env } from "@/env";
+import { single } from "@/server/single";
+import type { ControlPlane } from "./schema";
+
+/** In the order of their names; a landed one is never edited. Listed here because the build has no directory to read at run time. */
+export const MIGRATIONS: Record<string, Migration> = { "0001_foundation": foundation };
+
+export const dataDir = (): string => resolve(env().CONSOLE_DATA_DIR);
+export const controlPlanePath = (): string => join(dataDir(), "control-plane.sqlite");
+
+/** Opens a control plane file; `:memory:` for tests. */
+export function openControlPlane(path: string): Kysely<ControlPlane> {
+  const sqlite = new SqliteDatabase(path);
+  sqlite.pragma("journal_mode = WAL");
+  sqlite.pragma("synchronous = FULL");
+  sqlite.pragma("foreign_keys = ON");
+  sqlite.pragma("busy_timeout = 5000");
+  return new Kysely<ControlPlane>({ dialect: new SqliteDialect({ database: sqlite }) });
+}
+
+/** Brings a control plane to the newest migration. @throws Error with the failed migration's name. */
+export async function migrate(db: Kysely<ControlPlane>, upTo?: string): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const { error, results } = upTo ? await migrator.migrateTo(upTo) : await migrator.migrateToLatest();
+  if (!error) return;
+  const failed = results?.find((result) => result.status === "Error")?.migrationName ?? "unknown";
+  throw new Error(`The control plane's migration ${failed} failed`, { cause: error });
+}
+
+/** The console's own database, one connection for the whole process. */
+export function controlPlane(): Kysely<ControlPlane> {
+  return single("control-plane", () => {
+    mkdirSync(dataDir(), { recursive: true, mode: 0o700 });
+    return openControlPlane(controlPlanePath());
+  });
+}

@@ -1,0 +1,198 @@
+/** Tables of the console's own database. Times are ISO 8601 UTC text, booleans 0 or 1, JSON is text. */
+import type { Generated } from "kysely";
+import type { EngineId } from "@/engines";
+import type { Environment } from "@/server/connection";
+import type { Role } from "@/lib/rights";
+
+export interface UsersTable {
+  id: string;
+  /** Lower case, unique. */
+  email: string;
+  name: string;
+  role: Role;
+  password_hash: string;
+  disabled: number;
+  failed_sign_ins: number;
+  /** Sign-in is refused until then. */
+  locked_until: string | null;
+  created_at: string;
+}
+
+export interface GrantsTable {
+  user_id: string;
+  /** `<engine>/<name>`. */
+  connection_id: string;
+  /** The role this user has on this connection instead of their own; "none" = no access. */
+  role: Role | "none";
+}
+
+export interface SessionsTable {
+  /** SHA-256 (hex) of the 256-bit id that only the cookie holds. */
+  id_hash: string;
+  user_id: string;
+  created_at: string;
+  /** Last time a password was given in this session. */
+  signed_in_at: string;
+  last_seen_at: string;
+  address: string;
+  user_agent: string;
+  revoked_at: string | null;
+}
+
+export interface ApiTokensTable {
+  id: string;
+  user_id: string;
+  name: string;
+  token_hash: string;
+  created_at: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  last_used_at: string | null;
+}
+
+export interface ConnectionsTable {
+  /** `<engine>/<name>`. */
+  id: string;
+  engine: EngineId;
+  name: string;
+  environment: Environment;
+  /** Safe to show: host:port or path. */
+  address: string;
+  /** AES-256-GCM of the URL or path, bound to id and address. */
+  secret: string;
+  database: string | null;
+  tls_ca: string | null;
+  created_by: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export type JobState = "queued" | "running" | "succeeded" | "failed" | "cancelled";
+
+export interface JobsTable {
+  /** Twelve lower-case hexadecimal characters. */
+  id: string;
+  /** "backup", "verify", "restore". */
+  kind: string;
+  connection_id: string;
+  user_id: string;
+  user_name: string;
+  state: JobState;
+  /** JSON of Progress. */
+  progress: string;
+  /** JSON of what came out; null until it ended. */
+  outcome: string | null;
+  /** JSON {code, message, fix, detail}; null unless failed. */
+  error: string | null;
+  /** The id of the console process that runs it: a running job of another boot is dead. */
+  boot_id: string;
+  /** JSON array of {pid, startTicks} of child processes. */
+  children: string;
+  /** JSON of what the job was asked to do, without secrets. */
+  request: string;
+  idempotency_key: string | null;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+}
+
+export interface JobLinesTable {
+  id: Generated<number>;
+  job_id: string;
+  at: string;
+  text: string;
+}
+
+export type BackupState = "running" | "complete" | "failed";
+
+export interface BackupsTable {
+  id: string;
+  connection_id: string;
+  engine: EngineId;
+  environment: Environment;
+  state: BackupState;
+  job_id: string;
+  /** Name inside the artefact store, made by the server. */
+  file_name: string;
+  format: string | null;
+  bytes: number | null;
+  sha256: string | null;
+  consistency: string | null;
+  object_count: number | null;
+  item_count: number | null;
+  server_version: string | null;
+  tool: string | null;
+  /** JSON of Manifest. */
+  manifest: string | null;
+  /** When it was last read back whole with equal counts, and how. */
+  verified_at: string | null;
+  verified_how: string | null;
+  /** JSON {code, message, fix, detail} of a failed backup or a failed verification. */
+  error: string | null;
+  created_by: string;
+  created_by_name: string;
+  started_at: string;
+  finished_at: string | null;
+}
+
+export type AuditOutcome = "started" | "allowed" | "refused" | "failed";
+
+export interface AuditTable {
+  seq: Generated<number>;
+  at: string;
+  actor_id: string | null;
+  actor_name: string;
+  role: string | null;
+  /** First eight characters of the session's hash, or "token <name>". */
+  session: string | null;
+  address: string | null;
+  /** An action of lib/rights, or "sign in", "sign out". */
+  action: string;
+  connection_id: string | null;
+  procedure: string;
+  target: string;
+  /** JSON of the input without secrets, at most 4 KiB. */
+  input: string;
+  outcome: AuditOutcome;
+  detail: string;
+  /** The seq of the `started` row this one completes. */
+  completes: number | null;
+  request_id: string;
+  previous_hash: string;
+  /** HMAC-SHA-256 (hex) over previous_hash and all other columns but seq. */
+  hash: string;
+}
+
+export interface DownloadTicketsTable {
+  /** SHA-256 (hex) of the ticket in the URL. */
+  id_hash: string;
+  /** "artefact" or "export". */
+  kind: string;
+  user_id: string;
+  /** The session's id_hash or `token:<id>`: only the same one may use it. */
+  session: string;
+  /** JSON of what to send. */
+  request: string;
+  created_at: string;
+  expires_at: string;
+  used_at: string | null;
+}
+
+export interface SettingsTable {
+  key: string;
+  value: string;
+}
+
+export interface ControlPlane {
+  users: UsersTable;
+  grants: GrantsTable;
+  sessions: SessionsTable;
+  api_tokens: ApiTokensTable;
+  connections: ConnectionsTable;
+  jobs: JobsTable;
+  job_lines: JobLinesTable;
+  backups: BackupsTable;
+  audit: AuditTable;
+  download_tickets: DownloadTicketsTable;
+  settings: SettingsTable;
+}
