@@ -1,0 +1,15 @@
+import "server-only";
+import { type Action, type Role, roleMay } from "@/lib/rights";
+import type { Principal } from "@/server/auth/principal";
+import { findGrant } from "@/server/control-plane/grants.repo";
+
+/** The role that counts on this connection: the grant when there is one, else the user's own. */
+export async function effectiveRole(userId: string, role: Role, connectionId: string): Promise<Role | "none"> {
+  return (await findGrant(userId, connectionId)) ?? role;
+}
+
+/** Whether this principal may do this on this connection; null asks for the console itself, where only the own role counts. */
+export async function may(principal: Principal, action: Action, connectionId: string | null): Promise<boolean> {
+  const role = connectionId === null ? principal.role : await effectiveRole(principal.userId, principal.role, connectionId);
+  return roleMay(role, action);
+}
