@@ -1,0 +1,235 @@
+import "server-only";
+import type { ConnectionOptions } from "node:tls";
+import { Redis } from "ioredis";
+import { AppError } from "@/server/errors";
+import type { Connection } from "@/server/connection";
+import { LIMITS } from "@/server/limits";
+import { redisError } from "./redis.errors";
+import { asText, type Reply } from "./redis.reply";
+import { parseInfo, serverFacts, type InfoFields, type ServerFacts } from "./redis.server-facts";
+
+export type CommandLine = [name: string, ...args: (Buffer | string | number)[]];
+
+/** A client of one logical database. Replies are bytes; every failure is an AppError. */
+export interface RedisClient {
+  readonly address: string;
+  /** One command. */
+  send(...command: CommandLine): Promise<Reply>;
+  /** Many commands in one write, answered in order. A command that fails leaves an Error in its place; a broken connection rejects. */
+  run(commands: CommandLine[]): Promise<Reply[]>;
+  /** All of INFO, now. */
+  info(): Promise<InfoFields>;
+  /** What the server is; asked once a connection. */
+  facts(): Promise<ServerFacts>;
+  /** At once: what is under way rejects. */
+  close(): void;
+}
+
+interface ClientOptions {
+  db: number;
+  /** Per command; absent for jobs, which only demand that something arrives every `silenceMs`. */
+  commandTimeoutMs?: number;
+  silenceMs?: number;
+}
+
+const CLIENTS = Symbol.for("foundry-console.redis.clients");
+const CLIENTS_PER_CONNECTION_MAX = 32;
+const JOB_SILENCE_MS = 30_000;
+
+interface Held {
+  fingerprint: string;
+  client: RedisClient;
+}
+
+/** By connection id and logical database. On globalThis because Next gives pages and routes bundles of their own. */
+function heldClients(): Map<string, Map<number, Held>> {
+  const place = globalThis as { [CLIENTS]?: Map<string, Map<number, Held>> };
+  return (place[CLIENTS] ??= new Map());
+}
+
+/**
+ * The shared client of a connection's logical database. Connects with the first command, and again with the next one
+ * after a failure; nothing is queued while the server is away, so every call answers at once.
+ */
+export function redisClient(connection: Connection, db = 0): RedisClient {
+  const all = heldClients();
+  const ofConnection = all.get(connection.id) ?? new Map<number, Held>();
+  all.set(connection.id, ofConnection);
+  for (const [number, held] of ofConnection) {
+    if (held.fingerprint === connection.fingerprint) continue;
+    held.client.close();
+    ofConnection.delete(number);
+  }
+  const known = ofConnection.get(db);
+  const held = known ?? { fingerprint: connection.fingerprint, client: createClient(connection, { db, commandTimeoutMs: LIMITS.redisCommandTimeoutMs }) };
+  ofConnection.delete(db);
+  ofConnection.set(db, held);
+  closeOldest(ofConnection);
+  return held.client;
+}
+
+/** A client of its own for a job: `using` closes it. Big values may take their time as long as bytes keep coming. */
+export function openJobClient(connection: Connection, db: number, options: { silenceMs?: number } = {}): RedisClient & Disposable {
+  const client = createClient(connection, { db, silenceMs: options.silenceMs ?? JOB_SILENCE_MS });
+  return { ...client, [Symbol.dispose]: () => client.close() };
+}
+
+/** Ends all shared clients; the next call connects anew. */
+export function closeAll(): void {
+  for (const ofConnection of heldClients().values()) for (const held of ofConnection.values()) held.client.close();
+  heldClients().clear();
+}
+
+/** The logical database named in the connection's URL (redis://host/3), else 0. */
+export function defaultDatabase(connection: Connection): number {
+  return Number(/^\/(\d+)$/.exec(new URL(connection.url.reveal()).pathname)?.[1] ?? 0);
+}
+
+function closeOldest(ofConnection: Map<number, Held>): void {
+  for (const [number, held] of ofConnection) {
+    if (ofConnection.size <= CLIENTS_PER_CONNECTION_MAX) return;
+    held.client.close();
+    ofConnection.delete(number);
+  }
+}
+
+interface Link {
+  redis: Redis;
+  isOpen: boolean;
+  /** What the socket said last: the driver itself only tells that the connection is closed. */
+  reason: unknown;
+  facts: Promise<ServerFacts> | null;
+}
+
+function createClient(connection: Connection, options: ClientOptions): RedisClient {
+  const { address } = connection;
+  let link: Link | null = null;
+  let opening: Promise<Link> | null = null;
+  let isClosed = false;
+
+  async function open(): Promise<Link> {
+    if (link?.isOpen) return link;
+    opening ??= connect(connection, options).finally(() => (opening = null));
+    const opened = await opening;
+    if (isClosed) {
+      opened.redis.disconnect();
+      throw new AppError("CANCELLED", `The connection to ${address} was closed`);
+    }
+    link = opened;
+    return opened;
+  }
+
+  const client: RedisClient = {
+    address,
+    async send(...command) {
+      const current = await open();
+      try {
+        return await sendRaw(current.redis, command);
+      } catch (error) {
+        throw brokenOr(error, current, address);
+      }
+    },
+    async run(commands) {
+      if (commands.length === 0) return [];
+      return runRaw(await open(), commands, address);
+    },
+    async info() {
+      return parseInfo(asText(await client.send("INFO")));
+    },
+    async facts() {
+      const current = await open();
+      current.facts ??= client.info().then(serverFacts);
+      current.facts.catch(() => (current.facts = null));
+      return current.facts;
+    },
+    close() {
+      isClosed = true;
+      link?.redis.disconnect();
+      link = null;
+    },
+  };
+  return client;
+}
+
+async function connect(connection: Connection, options: ClientOptions): Promise<Link> {
+  const { address } = connection;
+  const { settings, user, password } = readUrl(connection);
+  const redis = new Redis({
+    ...settings,
+    lazyConnect: true,
+    // RESP2 answers scores as the server's own text; RESP3 would make them numbers.
+    protocol: 2,
+    // The client itself reconnects with the next command: no queue, no resending of writes, the true reason at once.
+    retryStrategy: () => null,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    connectTimeout: LIMITS.connectTimeoutMs,
+    ...(options.commandTimeoutMs === undefined ? {} : { commandTimeout: options.commandTimeoutMs }),
+    ...(options.silenceMs === undefined ? {} : { socketTimeout: options.silenceMs }),
+  });
+  const link: Link = { redis, isOpen: false, reason: null, facts: null };
+  redis.on("error", (error) => (link.reason ??= error));
+  redis.on("close", () => (link.isOpen = false));
+  try {
+    await redis.connect();
+    if (password !== "" || user !== "") await authenticate(redis, user, password);
+    const replies = await runRaw(link, [["SELECT", options.db], ["CLIENT", "SETNAME", "foundry-console"], ["CLIENT", "NO-TOUCH", "ON"]], address);
+    if (replies[0] instanceof Error) throw replies[0];
+  } catch (error) {
+    redis.disconnect();
+    throw redisError(link.reason ?? error, { address });
+  }
+  link.isOpen = true;
+  return link;
+}
+
+/** A password that the server does not ask for is no failure: the overview warns that it has none. */
+async function authenticate(redis: Redis, user: string, password: string): Promise<void> {
+  try {
+    await sendRaw(redis, user === "" ? ["AUTH", password] : ["AUTH", user, password]);
+  } catch (error) {
+    const isNotAsked = error instanceof Error && /no password is set|without any password configured/.test(error.message);
+    if (!isNotAsked) throw error;
+  }
+}
+
+interface Address {
+  settings: { host: string; port: number; family: number; tls?: ConnectionOptions };
+  user: string;
+  password: string;
+}
+
+function readUrl(connection: Connection): Address {
+  const url = new URL(connection.url.reveal());
+  if (url.protocol !== "redis:" && url.protocol !== "rediss:") {
+    throw new AppError("INVALID", `${connection.name} has no Redis URL`, { fix: "It begins with redis:// or, for TLS, rediss://." });
+  }
+  const host = url.hostname.replace(/^\[|\]$/g, "") || "127.0.0.1";
+  const settings: Address["settings"] = { host, port: url.port === "" ? 6379 : Number(url.port), family: 0 };
+  if (url.protocol === "rediss:") settings.tls = { servername: /^[\d.]+$|:/.test(host) ? "" : host, ...(connection.tlsCa === null ? {} : { ca: connection.tlsCa }) };
+  return { settings, user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
+}
+
+function sendRaw(redis: Redis, [name, ...args]: CommandLine): Promise<Reply> {
+  return redis.callBuffer(name.toLowerCase(), args) as Promise<Reply>;
+}
+
+async function runRaw(link: Link, commands: CommandLine[], address: string): Promise<Reply[]> {
+  const pipeline = link.redis.pipeline();
+  for (const [name, ...args] of commands) pipeline.callBuffer(name.toLowerCase(), args);
+  const answers = (await pipeline.exec()) ?? [];
+  return answers.map(([error, reply]) => {
+    if (error === null) return reply as Reply;
+    if (error.name === "ReplyError") return error;
+    throw brokenOr(error, link, address);
+  });
+}
+
+function brokenOr(error: unknown, link: Link, address: string): AppError {
+  const isReply = error instanceof Error && error.name === "ReplyError";
+  const isTimeout = error instanceof Error && error.message === "Command timed out";
+  return redisError(isReply || isTimeout ? error : (link.reason ?? error), { address });
+}

@@ -1,0 +1,80 @@
+/** A redis-server of one test file: free port, own directory, ended with the test. Not shared, so it may be flushed and killed. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
+import type { Connection } from "@/server/connection";
+import { testConnection } from "@/test/connections";
+import { testServers } from "@/test/servers";
+
+export interface TestRedis {
+  port: number;
+  url: string;
+  connection: Connection;
+  process: ChildProcess;
+  /** A plain driver client, for setting up and looking behind the scenes. */
+  driver(db?: number): Redis;
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startRedis(args: string[] = []): Promise<TestRedis> {
+  const dir = await mkdtemp(join(tmpdir(), "console-redis-"));
+  const port = await freePort();
+  const drivers: Redis[] = [];
+  const launch = async () => {
+    const child = spawn(testServers.redisServer, ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no", ...args], { stdio: "ignore" });
+    await untilAnswers(port);
+    return child;
+  };
+  const url = `redis://127.0.0.1:${port}`;
+  const server: TestRedis = {
+    port,
+    url,
+    connection: testConnection("redis", url, { name: `test-${port}` }),
+    process: await launch(),
+    driver(db = 0) {
+      const driver = new Redis({ port, db, protocol: 2, maxRetriesPerRequest: 1 });
+      driver.on("error", () => undefined);
+      drivers.push(driver);
+      return driver;
+    },
+    async restart() {
+      await end(server.process);
+      server.process = await launch();
+    },
+    async stop() {
+      for (const driver of drivers) driver.disconnect();
+      await end(server.process);
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  return server;
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}
+
+async function untilAnswers(port: number): Promise<void> {
+  const driver = new Redis({ port, protocol: 2, retryStrategy: () => 20, maxRetriesPerRequest: 500 });
+  driver.on("error", () => undefined);
+  // A server with a password answers NOAUTH, which is an answer too.
+  await driver.ping().catch((error: Error) => (error.message.startsWith("NOAUTH") ? undefined : Promise.reject(error)));
+  driver.disconnect();
+}
