@@ -1,0 +1,71 @@
+import { CircleCheck, CircleX, Info, TriangleAlert } from "lucide-react";
+import type { ReactNode } from "react";
+import { classNames } from "@/components/ui/class-names";
+
+export type NoteTone = "plain" | "green" | "amber" | "red";
+
+const looks: Record<NoteTone, { box: string; icon: ReactNode }> = {
+  plain: { box: "border-line bg-surface text-fg-2", icon: <Info aria-hidden className="text-fg-2" /> },
+  green: { box: "border-green-line bg-green-soft text-green-text", icon: <CircleCheck aria-hidden className="text-green" /> },
+  amber: { box: "border-amber-line bg-amber-soft text-amber-text", icon: <TriangleAlert aria-hidden className="text-amber" /> },
+  red: { box: "border-red-line bg-red-soft text-red-text", icon: <TriangleAlert aria-hidden className="text-red-text" /> },
+};
+
+export interface NoteProps {
+  tone?: NoteTone;
+  /** Replaces the sign of the tone; null shows none. */
+  icon?: ReactNode;
+  title?: ReactNode;
+  children?: ReactNode;
+  /** A link or a button at the right end. */
+  end?: ReactNode;
+  className?: string;
+  /** "alert" for what has just gone wrong, "status" for what has just gone well. */
+  role?: "alert" | "status" | "note";
+}
+
+export function Note({ tone = "plain", icon, title, children, end, className, role = "note" }: NoteProps) {
+  const look = looks[tone];
+  return (
+    <div role={role} className={classNames("flex items-start gap-3 rounded-lg border px-3 py-2.5 text-13", look.box, className)}>
+      {icon === null ? null : <span className="mt-px flex shrink-0 [&_svg]:size-[18px]">{icon ?? look.icon}</span>}
+      <div className="min-w-0 grow">
+        {title ? <strong className="font-semibold">{title} </strong> : null}
+        {children}
+      </div>
+      {end ? <div className="flex shrink-0 items-center gap-2">{end}</div> : null}
+    </div>
+  );
+}
+
+export interface ResultBannerProps {
+  /** One of three words: restored, restored with N skipped, failed. */
+  outcome: "done" | "partly" | "failed";
+  title: string;
+  children?: ReactNode;
+  end?: ReactNode;
+}
+
+const outcomes = {
+  done: { box: "border-green-line bg-green-soft", ring: "border-green-line text-green", icon: CircleCheck },
+  partly: { box: "border-amber-line bg-amber-soft", ring: "border-amber-line text-amber", icon: CircleCheck },
+  failed: { box: "border-red-line bg-red-soft", ring: "border-red-line text-red", icon: CircleX },
+} as const;
+
+/** How a long piece of work ended, in one glance. */
+export function ResultBanner({ outcome, title, children, end }: ResultBannerProps) {
+  const look = outcomes[outcome];
+  const Icon = look.icon;
+  return (
+    <div role={outcome === "failed" ? "alert" : "status"} className={classNames("flex flex-wrap items-center gap-4 rounded-lg border px-5 py-4", look.box)}>
+      <span className={classNames("flex size-10 shrink-0 items-center justify-center rounded-full border bg-surface", look.ring)}>
+        <Icon aria-hidden className="size-5" />
+      </span>
+      <div className="min-w-0 grow basis-60">
+        <p className="text-16 font-semibold">{title}</p>
+        {children ? <div className="text-fg-2">{children}</div> : null}
+      </div>
+      {end ? <div className="flex items-center gap-2">{end}</div> : null}
+    </div>
+  );
+}
