@@ -5,7 +5,7 @@ import { AppError } from "@/server/errors";
 import type { Connection } from "@/server/connection";
 import { LIMITS } from "@/server/limits";
 import { redisError } from "./redis.errors";
-import { asText, type Reply } from "./redis.reply";
+import { asList, asText, type Reply } from "./redis.reply";
 import { parseInfo, serverFacts, type InfoFields, type ServerFacts } from "./redis.server-facts";
 
 export type CommandLine = [name: string, ...args: (Buffer | string | number)[]];
@@ -17,6 +17,8 @@ export interface RedisClient {
   send(...command: CommandLine): Promise<Reply>;
   /** Many commands in one write, answered in order. A command that fails leaves an Error in its place; a broken connection rejects. */
   run(commands: CommandLine[]): Promise<Reply[]>;
+  /** All in one MULTI: nothing else happens between them. Commands that fail leave an Error; one that is refused beforehand rejects. */
+  transaction(commands: CommandLine[]): Promise<Reply[]>;
   /** All of INFO, now. */
   info(): Promise<InfoFields>;
   /** What the server is; asked once a connection. */
@@ -132,6 +134,12 @@ function createClient(connection: Connection, options: ClientOptions): RedisClie
     async run(commands) {
       if (commands.length === 0) return [];
       return runRaw(await open(), commands, address);
+    },
+    async transaction(commands) {
+      const replies = await client.run([["MULTI"], ...commands, ["EXEC"]]);
+      const refused = replies.find((reply) => reply instanceof Error);
+      if (refused !== undefined) throw redisError(refused, { address });
+      return asList(replies[replies.length - 1]);
     },
     async info() {
       return parseInfo(asText(await client.send("INFO")));

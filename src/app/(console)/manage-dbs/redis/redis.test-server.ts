@@ -13,10 +13,11 @@ import { testServers } from "@/test/servers";
 export interface TestRedis {
   port: number;
   url: string;
+  dir: string;
   connection: Connection;
   process: ChildProcess;
   /** A plain driver client, for setting up and looking behind the scenes. */
-  driver(db?: number): Redis;
+  driver(db?: number, password?: string): Redis;
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -34,10 +35,11 @@ export async function startRedis(args: string[] = []): Promise<TestRedis> {
   const server: TestRedis = {
     port,
     url,
+    dir,
     connection: testConnection("redis", url, { name: `test-${port}` }),
     process: await launch(),
-    driver(db = 0) {
-      const driver = new Redis({ port, db, protocol: 2, maxRetriesPerRequest: 1 });
+    driver(db = 0, password) {
+      const driver = new Redis({ port, db, protocol: 2, maxRetriesPerRequest: 1, ...(password === undefined ? {} : { password }) });
       driver.on("error", () => undefined);
       drivers.push(driver);
       return driver;
