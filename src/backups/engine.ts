@@ -157,6 +157,11 @@ export interface BackupEngine {
   extension: string;
   /** Streams one artefact, as consistent as the server can, and reports objects and counts. Rejects on any doubt. */
   write(connection: Connection, sink: ArtefactSink, context: JobContext): Promise<ManifestContent>;
+  /**
+   * For an engine whose `write` reads back the very bytes it streams: what it found, taken from its manifest content.
+   * The console then only proves that the file's SHA-256 is that of the streamed bytes. Null = call verify.
+   */
+  readBackWhileWriting?(content: ManifestContent): Verification | null;
   /** Reads an artefact whole, without a server: structure, checksums, counts. Never trusts an exit code alone. Rejects when anything is off. */
   verify(artefact: Artefact, context: JobContext): Promise<Verification>;
   /** Says what restoring here would do. Changes nothing. */

@@ -6,13 +6,17 @@ import { z } from "zod";
 import { AppError } from "@/server/errors";
 import type { QuotedIdentifier } from "@/sql/identifiers";
 
+export type ComparisonSign = "<" | "<=" | "=" | ">=" | ">";
+
 export interface OrderColumn {
   /** The column's name as the catalog has it; part of the cursor, so that a cursor fits only its own order. */
   name: string;
   /** What is compared and sorted: the quoted column, or an expression of constant text ("ctid", "rowid"). */
-  expression: QuotedIdentifier | "ctid" | "rowid" | "_rowid_" | "oid";
+  expression: QuotedIdentifier | "ctid" | "xmin" | "rowid" | "_rowid_" | "oid";
   direction: "asc" | "desc";
   nullable: boolean;
+  /** Writes an operator of the column's type so that it cannot mean another: `OPERATOR(pg_catalog.>)`. Absent: the bare sign. */
+  operator?: (sign: ComparisonSign) => string;
 }
 
 /** How the engine sorts NULL by itself: PostgreSQL as the largest value, SQLite as the smallest. Following it lets indexes serve the order. */
@@ -60,7 +64,7 @@ export function keysetConditions(options: {
     conditions.push((parameter) => continueAfterNull({ order, values, nulls, parameter }));
   } else {
     conditions.push((parameter) => {
-      const bound = `${first.expression} ${first.direction === "asc" ? ">=" : "<="} ${written(values, 0, parameter)}`;
+      const bound = `${first.expression} ${sign(first, first.direction === "asc" ? ">=" : "<=")} ${written(values, 0, parameter)}`;
       return order.length === 1
         ? strictlyAfter({ order, values, nulls, parameter, index: 0, first: true })
         : `${bound} AND ${after({ order, values, nulls, parameter, index: 0, first: true })}`;
@@ -74,7 +78,10 @@ export function keysetConditions(options: {
 const nullsComeLast = (column: OrderColumn, nulls: NullOrder): boolean => (column.direction === "asc") === (nulls === "largest");
 
 /** One direction and no NULLs: the engines' row comparison says it in one index condition. */
-const isPlainRange = (order: readonly OrderColumn[]): boolean => order.every((column) => !column.nullable && column.direction === order[0]?.direction);
+const isPlainRange = (order: readonly OrderColumn[]): boolean =>
+  order.every((column) => !column.nullable && column.direction === order[0]?.direction && sign(column, ">") === sign(order[0], ">"));
+
+const sign = (column: OrderColumn, plain: ComparisonSign): string => column.operator?.(plain) ?? plain;
 
 function written(values: readonly KeyValue[], index: number, parameter: WriteParameter): string {
   const value = values[index];
@@ -83,10 +90,10 @@ function written(values: readonly KeyValue[], index: number, parameter: WritePar
 }
 
 function rowComparison(order: readonly OrderColumn[], values: readonly KeyValue[], parameter: WriteParameter): string {
-  const sign = order[0]?.direction === "asc" ? ">" : "<";
+  const beyond = order.map((column) => sign(column, column.direction === "asc" ? ">" : "<"))[0];
   const left = order.map((column) => column.expression).join(", ");
   const right = order.map((_, index) => written(values, index, parameter)).join(", ");
-  return order.length === 1 ? `${left} ${sign} ${right}` : `(${left}) ${sign} (${right})`;
+  return order.length === 1 ? `${left} ${beyond} ${right}` : `(${left}) ${beyond} (${right})`;
 }
 
 interface Step {
@@ -113,7 +120,7 @@ function after(step: Step): string {
   const strict = strictlyAfter(step);
   if (step.index === step.order.length - 1) return strict;
   const equal =
-    step.values[step.index] === null ? `${column.expression} IS NULL` : `${column.expression} = ${written(step.values, step.index, step.parameter)}`;
+    step.values[step.index] === null ? `${column.expression} IS NULL` : `${column.expression} ${sign(column, "=")} ${written(step.values, step.index, step.parameter)}`;
   return `(${strict} OR (${equal} AND ${after({ ...step, index: step.index + 1, first: false })}))`;
 }
 
@@ -122,7 +129,7 @@ function strictlyAfter(step: Step): string {
   if (!column) throw staleCursor();
   const last = nullsComeLast(column, step.nulls);
   if (step.values[step.index] === null) return last ? "1 = 0" : `${column.expression} IS NOT NULL`;
-  const beyond = `${column.expression} ${column.direction === "asc" ? ">" : "<"} ${written(step.values, step.index, step.parameter)}`;
+  const beyond = `${column.expression} ${sign(column, column.direction === "asc" ? ">" : "<")} ${written(step.values, step.index, step.parameter)}`;
   return column.nullable && last && !step.first ? `(${beyond} OR ${column.expression} IS NULL)` : beyond;
 }
 

@@ -1,0 +1,28 @@
+import "server-only";
+import { z } from "zod";
+import { BackupPage } from "@/backups/backups.schema";
+import { backupSummary, cursorOf, parseCursor } from "@/backups/views";
+import { listConnections } from "@/server/connections";
+import { listBackups } from "@/server/control-plane/backups.repo";
+import { effectiveRole } from "@/server/grants";
+import { procedure, router } from "@/trpc/init";
+
+/** Backups of every connection the asking person may see. */
+export const allBackupsRouter = router({
+  list: procedure
+    .action("read")
+    .meta({ openapi: { method: "GET", path: "/backups", tags: ["backups"], summary: "Backups of all connections, newest first" } })
+    .input(z.object({ limit: z.coerce.number().int().min(1).max(500).default(100), before: z.string().max(200).optional(), sinceDays: z.coerce.number().int().min(1).max(366).optional() }))
+    .output(BackupPage)
+    .query(async ({ ctx, input }) => {
+      const visible: string[] = [];
+      for (const { id } of await listConnections()) {
+        if ((await effectiveRole(ctx.principal.userId, ctx.principal.role, id)) !== "none") visible.push(id);
+      }
+      const before = parseCursor(input.before);
+      const since = input.sinceDays === undefined ? undefined : new Date(Date.now() - input.sinceDays * 86_400_000).toISOString();
+      const rows = await listBackups({ connectionIds: visible, since, limit: input.limit, before: before && { startedAt: before.time, id: before.id } });
+      const last = rows.at(-1);
+      return { backups: rows.map(backupSummary), nextCursor: rows.length === input.limit && last ? cursorOf(last.started_at, last.id) : null };
+    }),
+});

@@ -1,0 +1,205 @@
+import "server-only";
+/** Worker threads that read SQLite files: up to three a connection, started on demand, ended when idle. */
+import { statSync } from "node:fs";
+import { Worker } from "node:worker_threads";
+import type { Connection } from "@/server/connection";
+import { AppError } from "@/server/errors";
+import { single } from "@/server/single";
+import { sqliteError } from "./sqlite.errors";
+import type { WireCell, WorkerAnswer, WorkerRequest, WorkerValue } from "./sqlite.worker-protocol";
+
+const WORKERS_MAX = 3;
+const IDLE_MS = 60_000;
+
+type Operation = WorkerRequest extends infer R ? (R extends { id: number } ? Omit<R, "id"> : never) : never;
+
+interface Reader {
+  worker: Worker;
+  busy: boolean;
+  idle: NodeJS.Timeout | null;
+}
+
+interface Pool {
+  fingerprint: string;
+  readers: Set<Reader>;
+  waiting: (() => void)[];
+}
+
+const pools = (): Map<string, Pool> => single("sqlite-pools", () => new Map());
+let nextId = 1;
+
+/** Rows as objects, for the catalog and pragmas; integers as numbers. */
+export async function sqliteObjects<T>(connection: Connection, sql: string, params: WorkerValue[] = [], signal?: AbortSignal): Promise<T[]> {
+  return (await call(connection, { op: "objects", sql, params }, signal)) as T[];
+}
+
+/** Rows of cells; the statement selects three expressions a column (see sqlite.codec). */
+export async function sqliteCells(connection: Connection, sql: string, params: WorkerValue[], signal?: AbortSignal): Promise<WireCell[][]> {
+  return (await call(connection, { op: "cells", sql, params }, signal)) as WireCell[][];
+}
+
+/** Runs one operation in a worker; an aborted one is ended with its worker. @throws AppError */
+export async function call(connection: Connection, operation: Operation, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<unknown> {
+  const reader = await take(connection, signal);
+  try {
+    return await exchange({ reader, operation, signal, onAnswer: (answer) => "progress" in answer && onProgress?.(answer.progress.done, answer.progress.total) });
+  } catch (error) {
+    drop(connection, reader);
+    throw sqliteError(error, connection.url.reveal());
+  } finally {
+    giveBack(connection, reader);
+  }
+}
+
+/** Streams rows in batches; the worker waits until the consumer asks for the next one. */
+export async function* sqliteStream(connection: Connection, sql: string, params: WorkerValue[], signal?: AbortSignal): AsyncGenerator<WireCell[][]> {
+  const reader = await take(connection, signal);
+  const batches: WireCell[][][] = [];
+  let wake: (() => void) | null = null;
+  let failure: unknown = null;
+  let ended = false;
+  const finished = exchange({
+    reader,
+    operation: { op: "stream", sql, params },
+    signal,
+    onAnswer(answer) {
+      if ("batch" in answer) batches.push(answer.batch);
+      wake?.();
+    },
+  })
+    .catch((error: unknown) => (failure = error ?? new Error("stopped")))
+    .finally(() => {
+      ended = true;
+      wake?.();
+    });
+  try {
+    for (;;) {
+      const batch = batches.shift();
+      if (batch) {
+        yield batch;
+        reader.worker.postMessage({ id: 0, op: "more" } satisfies WorkerRequest);
+        continue;
+      }
+      if (failure) throw sqliteError(failure, connection.url.reveal());
+      if (ended) return;
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  } finally {
+    if (!ended || failure) drop(connection, reader);
+    await finished;
+    giveBack(connection, reader);
+  }
+}
+
+function exchange(options: { reader: Reader; operation: Operation; signal: AbortSignal | undefined; onAnswer(answer: WorkerAnswer): void }): Promise<unknown> {
+  const { reader, operation, signal, onAnswer } = options;
+  const id = (nextId += 1);
+  return new Promise((resolve, reject) => {
+    const { worker } = reader;
+    const settle = (end: () => void) => {
+      worker.off("message", onMessage).off("error", onError).off("exit", onExit);
+      signal?.removeEventListener("abort", onAbort);
+      end();
+    };
+    const onMessage = (answer: WorkerAnswer) => {
+      if (answer.id !== id) return;
+      if ("value" in answer) settle(() => resolve(answer.value));
+      else if ("error" in answer) settle(() => reject(Object.assign(new Error(answer.error.message), { code: answer.error.code })));
+      else onAnswer(answer);
+    };
+    const onError = (error: Error) => settle(() => reject(error));
+    const onExit = () => settle(() => reject(new AppError("CANCELLED", "The reader of this file was stopped")));
+    const onAbort = () => {
+      void worker.terminate();
+      settle(() => reject(abortReason(signal)));
+    };
+    worker.on("message", onMessage).on("error", onError).on("exit", onExit);
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    worker.postMessage({ ...operation, id });
+  });
+}
+
+function abortReason(signal: AbortSignal | undefined): AppError {
+  const reason: unknown = signal?.reason;
+  if (reason instanceof AppError) return reason;
+  if (reason instanceof DOMException && reason.name === "TimeoutError") return new AppError("TIMEOUT", "SQLite was stopped at the time limit", { fix: "Sort by the key, or add a filter on an indexed column." });
+  return new AppError("CANCELLED", "Cancelled", { cause: reason });
+}
+
+async function take(connection: Connection, signal: AbortSignal | undefined): Promise<Reader> {
+  const pool = poolOf(connection);
+  for (;;) {
+    if (signal?.aborted) throw abortReason(signal);
+    const free = [...pool.readers].find((reader) => !reader.busy);
+    if (free) return occupy(free);
+    if (pool.readers.size < WORKERS_MAX) return occupy(start(connection, pool));
+    await new Promise<void>((resolve) => {
+      pool.waiting.push(resolve);
+      signal?.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+}
+
+function occupy(reader: Reader): Reader {
+  reader.busy = true;
+  if (reader.idle) clearTimeout(reader.idle);
+  reader.idle = null;
+  return reader;
+}
+
+function start(connection: Connection, pool: Pool): Reader {
+  const path = connection.url.reveal();
+  // Asked here as well, so that a missing file has a clear error and no thread is started for it.
+  try {
+    statSync(path);
+  } catch (error) {
+    throw sqliteError(error, path);
+  }
+  const worker = new Worker(new URL("./sqlite.worker.ts", import.meta.url), { workerData: { path } });
+  worker.unref();
+  const reader: Reader = { worker, busy: true, idle: null };
+  worker.on("error", () => pool.readers.delete(reader));
+  worker.on("exit", () => pool.readers.delete(reader));
+  pool.readers.add(reader);
+  return reader;
+}
+
+function giveBack(connection: Connection, reader: Reader): void {
+  const pool = pools().get(connection.id);
+  reader.busy = false;
+  if (pool?.readers.has(reader)) {
+    reader.idle = setTimeout(() => drop(connection, reader), IDLE_MS);
+    reader.idle.unref();
+  } else {
+    void reader.worker.terminate();
+  }
+  pool?.waiting.shift()?.();
+}
+
+function drop(connection: Connection, reader: Reader): void {
+  pools().get(connection.id)?.readers.delete(reader);
+  void reader.worker.terminate();
+}
+
+function poolOf(connection: Connection): Pool {
+  const known = pools().get(connection.id);
+  if (known?.fingerprint === connection.fingerprint) return known;
+  if (known) closePool(known);
+  const pool: Pool = { fingerprint: connection.fingerprint, readers: new Set(), waiting: [] };
+  pools().set(connection.id, pool);
+  return pool;
+}
+
+function closePool(pool: Pool): void {
+  for (const reader of pool.readers) void reader.worker.terminate();
+  pool.readers.clear();
+}
+
+export async function closeSqlite(connectionId?: string): Promise<void> {
+  for (const [id, pool] of pools()) {
+    if (connectionId !== undefined && id !== connectionId) continue;
+    closePool(pool);
+    pools().delete(id);
+  }
+}

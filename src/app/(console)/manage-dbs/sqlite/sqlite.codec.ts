@@ -1,0 +1,44 @@
+import "server-only";
+/** Values between SQLite and the wire: every value is selected as its storage class, its value, and its length when cut. */
+import type { ColumnFamily } from "@/sql/tables.schema";
+import { quoteIdentifier, type QuotedIdentifier } from "@/sql/identifiers";
+import { LIMITS } from "@/server/limits";
+import type { z } from "zod";
+
+/**
+ * The three expressions of one column. Text travels as bytes so that nothing is repaired on the way; `prefix` bounds it.
+ * @param prefix bytes of text or blob that are read; null reads the whole value
+ */
+export function cellExpressions(column: QuotedIdentifier, prefix: number | null = LIMITS.cellPrefix): string {
+  const bytes = `CAST(${column} AS BLOB)`;
+  if (prefix === null) return `typeof(${column}), CASE typeof(${column}) WHEN 'text' THEN ${bytes} ELSE ${column} END, NULL`;
+  return [
+    `typeof(${column})`,
+    `CASE typeof(${column}) WHEN 'text' THEN substr(${bytes}, 1, ${prefix}) WHEN 'blob' THEN substr(${column}, 1, ${prefix}) ELSE ${column} END`,
+    `CASE WHEN typeof(${column}) IN ('text', 'blob') AND length(${bytes}) > ${prefix} THEN length(${column}) END`,
+  ].join(", ");
+}
+
+/** A column whose values the console never shows: its own password hashes, sealed credentials and token hashes. */
+export const hiddenExpressions = `'text', CAST('hidden' AS BLOB), NULL`;
+
+/** Columns of the control plane that hold secrets or their hashes. */
+const HIDDEN = new Set(["users.password_hash", "sessions.id_hash", "api_tokens.token_hash", "connections.secret", "download_tickets.id_hash", "download_tickets.session", "settings.value"]);
+
+export const isHidden = (source: string, table: string, column: string): boolean => source === "built-in" && HIDDEN.has(`${table}.${column}`);
+
+export function selectCells(columns: readonly { name: string }[], table: { source: string; name: string }, prefix: number | null = LIMITS.cellPrefix): string {
+  return columns.map((column) => (isHidden(table.source, table.name, column.name) ? hiddenExpressions : cellExpressions(quoteIdentifier(column.name), prefix))).join(", ");
+}
+
+/** How values of a declared type look. The declaration only hints: each cell carries its own storage class. */
+export function familyOf(declaredType: string): z.infer<typeof ColumnFamily> {
+  const type = declaredType.toUpperCase();
+  if (type === "") return "other";
+  if (type.includes("BOOL")) return "boolean";
+  if (/INT|REAL|FLOA|DOUB|NUM|DEC/.test(type)) return "number";
+  if (type.includes("BLOB")) return "bytes";
+  if (type.includes("JSON")) return "json";
+  if (/DATE|TIME/.test(type)) return "time";
+  return "text";
+}

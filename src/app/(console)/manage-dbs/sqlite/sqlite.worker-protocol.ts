@@ -1,0 +1,18 @@
+/** Messages between the console and a SQLite worker. */
+
+export type WorkerValue = { text: string; storage?: "integer" | "real" | "text" | "blob" | undefined } | null;
+export type WireCell = { text: string; storage: "integer" | "real" | "text" | "blob"; length?: number } | null;
+
+export type WorkerRequest =
+  | { id: number; op: "objects"; sql: string; params: WorkerValue[] }
+  | { id: number; op: "cells"; sql: string; params: WorkerValue[] }
+  | { id: number; op: "stream"; sql: string; params: WorkerValue[] }
+  | { id: number; op: "copy"; target: string }
+  | { id: number; op: "check"; counts: string[] }
+  | { id: number; op: "more" };
+
+export type WorkerAnswer =
+  | { id: number; value: unknown }
+  | { id: number; error: { message: string; code: string | null } }
+  | { id: number; batch: WireCell[][] }
+  | { id: number; progress: { done: number; total: number } };

@@ -1,0 +1,60 @@
+/** The REST face, generated from the router. Nothing is written by hand here but the shape of errors and redirects. */
+import { TRPCError } from "@trpc/server";
+import { createOpenApiFetchHandler } from "trpc-to-openapi";
+import { checkRequestOrigin } from "@/server/auth/request-origin";
+import { withSecurityHeaders } from "@/server/auth/security-headers";
+import { AppError } from "@/server/errors";
+import { LIMITS } from "@/server/limits";
+import { problem, problemResponse } from "@/server/problem";
+import { openApiDocument } from "@/trpc/openapi";
+import { createContext } from "@/trpc/context";
+import { appRouter } from "@/trpc/root";
+
+async function handle(request: Request): Promise<Response> {
+  const refused = checkRequestOrigin(request) ?? tooLarge(request);
+  if (refused) return problemResponse(refused);
+  const context = await createContext(request.headers, { allowToken: true });
+  const { pathname } = new URL(request.url);
+  if (pathname === "/api/admin/openapi.json") {
+    if (!context.principal) return problemResponse(new AppError("UNAUTHENTICATED", "You are not signed in", { fix: "Sign in, or send an API token." }));
+    return withSecurityHeaders(Response.json(openApiDocument()));
+  }
+  const errors: TRPCError[] = [];
+  const response = await createOpenApiFetchHandler({
+    endpoint: "/api/admin",
+    req: request,
+    router: appRouter,
+    createContext: () => context,
+    onError: ({ error }) => errors.push(error),
+    responseMeta: ({ data, info }) => redirectOf(data, info),
+  });
+  if (response.status < 400) return withSecurityHeaders(response);
+  return asProblem(response, errors[0], context.requestId);
+}
+
+function tooLarge(request: Request): AppError | null {
+  if (Number(request.headers.get("content-length") ?? 0) <= LIMITS.requestBodyBytesMax) return null;
+  return new AppError("LIMIT_EXCEEDED", "The request is larger than 1 MiB", { fix: "Send less at once." });
+}
+
+/** A procedure that answers a file ticket becomes a redirect to its stream. */
+function redirectOf(data: unknown, _info: unknown): { status?: number; headers?: Record<string, string> } {
+  const url = (data as { url?: unknown; expiresAt?: unknown } | null)?.url;
+  return typeof url === "string" && url.startsWith("/api/files/") ? { status: 303, headers: { location: url } } : {};
+}
+
+async function asProblem(response: Response, error: TRPCError | undefined, requestId: string): Promise<Response> {
+  const app = error?.cause instanceof AppError ? error.cause : null;
+  const body = (await response.json().catch(() => ({}))) as { message?: string; code?: string };
+  return problem({
+    status: response.status,
+    code: app?.code ?? body.code ?? "INTERNAL",
+    title: app?.message ?? body.message ?? "The request failed",
+    fix: app?.fix,
+    detail: app?.detail,
+    retryAfterSeconds: app?.retryAfterSeconds,
+    requestId,
+  });
+}
+
+export { handle as DELETE, handle as GET, handle as PATCH, handle as POST, handle as PUT };

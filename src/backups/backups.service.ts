@@ -1,0 +1,198 @@
+import "server-only";
+/** Backups, engine-free: write aside, read back whole, compare, publish. Nothing says complete before all of that. */
+import { randomBytes } from "node:crypto";
+import type { Artefact, BackupEngine, JobContext, ManifestContent, Verification } from "@/backups/engine";
+import { Manifest } from "@/backups/engine";
+import { asAppError, errorJson, startJob } from "@/backups/jobs";
+import { artefactBytes, artefactPath, createArtefact, openArtefact, sha256OfFile } from "@/backups/store";
+import type { Connection } from "@/server/connection";
+import { type BackupRow, findBackup, insertBackup, updateBackup } from "@/server/control-plane/backups.repo";
+import { AppError, isAbort } from "@/server/errors";
+
+export const SHORT: Record<Connection["engine"], string> = { sqlite: "sq", redis: "rd", postgres: "pg", mongodb: "mg" };
+
+/** Starts a backup job. @returns ids to follow it by. */
+export async function createBackup(options: {
+  connection: Connection;
+  engine: BackupEngine;
+  user: { id: string; name: string };
+  idempotencyKey?: string | undefined;
+}): Promise<{ jobId: string; backupId: string }> {
+  const { connection, engine, user, idempotencyKey } = options;
+  const startedAt = new Date();
+  const backupId = `${SHORT[connection.engine]}-${connection.name}-${stamp(startedAt)}-${randomBytes(3).toString("hex")}`;
+  const fileName = `${backupId}${engine.extension}`;
+  const prepare = (jobId: string) =>
+    insertBackup({
+      id: backupId,
+      connection_id: connection.id,
+      engine: connection.engine,
+      environment: connection.environment,
+      state: "running",
+      job_id: jobId,
+      file_name: fileName,
+      created_by: user.id,
+      created_by_name: user.name,
+      started_at: startedAt.toISOString(),
+    });
+  const job = await startJob({ kind: "backup", connection, user, request: { backupId }, idempotencyKey, prepare }, (context) =>
+    runBackup({ backupId, fileName, connection, engine, startedAt, context }),
+  );
+  // A repeated request answers the job it started the first time, with that job's backup.
+  return { jobId: job.jobId, backupId: String(job.request["backupId"]) };
+}
+
+interface Run {
+  backupId: string;
+  fileName: string;
+  connection: Connection;
+  engine: BackupEngine;
+  startedAt: Date;
+  context: JobContext;
+}
+
+async function runBackup(run: Run): Promise<Record<string, unknown>> {
+  const { backupId, fileName, connection, engine, context } = run;
+  const pending = await createArtefact(fileName);
+  try {
+    const content = await engine.write(connection, pending, context);
+    const { bytes, streamedSha256 } = await pending.finish();
+    context.progress({ phase: "Read back whole", bytesDone: 0, bytesTotal: bytes });
+    const artefact = artefactOf(pending.path, bytes, content);
+    const { sha256, verification } = await readBack({ engine, artefact, streamedSha256, context });
+    context.progress({ phase: "Compare counts" });
+    assertSameCounts(content, verification);
+    if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled");
+    const finishedAt = new Date().toISOString();
+    const manifest: Manifest = {
+      ...content,
+      manifestVersion: 1,
+      backupId,
+      connection: connection.id,
+      environment: connection.environment,
+      bytes,
+      sha256,
+      startedAt: run.startedAt.toISOString(),
+      finishedAt,
+    };
+    await pending.publish(`${JSON.stringify(manifest, null, 2)}\n`);
+    await updateBackup(backupId, {
+      state: "complete",
+      format: content.format,
+      bytes,
+      sha256,
+      consistency: content.consistency,
+      object_count: content.objects.length,
+      item_count: itemsOf(content),
+      server_version: `${content.server.product} ${content.server.version}`,
+      tool: content.tool,
+      manifest: JSON.stringify(manifest),
+      verified_at: finishedAt,
+      verified_how: verification.method,
+      finished_at: finishedAt,
+    });
+    context.log(`read back whole (${verification.method}), ${content.objects.length} of ${content.objects.length} counts equal`);
+    context.log("complete and verified");
+    return { backupId, bytes, sha256, objects: content.objects.length, items: itemsOf(content), skipped: content.skipped };
+  } catch (error) {
+    await pending.abandon();
+    const cancelled = context.signal.aborted || isAbort(error);
+    const shown = cancelled ? new AppError("CANCELLED", "Cancelled by a person") : asAppError(error, context.jobId);
+    await updateBackup(backupId, { state: "failed", error: JSON.stringify(errorJson(shown)), finished_at: new Date().toISOString() });
+    throw error;
+  }
+}
+
+/**
+ * Reads the stored file from its first byte to its last. An engine that already checked the very bytes while they were
+ * written (their hash is known) only needs the file's hash to be the same: then what was checked is what lies on disk.
+ */
+async function readBack(options: { engine: BackupEngine; artefact: Artefact; streamedSha256: string | null; context: JobContext }): Promise<{ sha256: string; verification: Verification }> {
+  const { engine, artefact, streamedSha256, context } = options;
+  const sha256 = await sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone }));
+  if (streamedSha256 !== null && sha256 !== streamedSha256) {
+    throw new AppError("INTERNAL", "The file on disk is not what was written to it", { fix: "Check the disk of the store.", detail: `SHA-256 ${sha256}, written ${streamedSha256}` });
+  }
+  const whileWriting = streamedSha256 === null ? null : readBackWhileWriting(engine, artefact.manifest);
+  return { sha256, verification: whileWriting ?? (await engine.verify(artefact, context)) };
+}
+
+function readBackWhileWriting(engine: BackupEngine, content: ManifestContent): Verification | null {
+  return engine.readBackWhileWriting?.(content) ?? null;
+}
+
+/** @throws AppError INTERNAL naming the objects whose counts differ from the manifest. */
+export function assertSameCounts(content: ManifestContent, verification: Verification): void {
+  const found = new Map(verification.objects.map((object) => [object.name, object]));
+  const wrong = content.objects.filter((object) => {
+    const other = found.get(object.name);
+    if (!other) return true;
+    return other.count !== object.count || (other.checksum != null && object.checksum !== null && other.checksum !== object.checksum);
+  });
+  const extra = verification.objects.filter((object) => !content.objects.some((known) => known.name === object.name));
+  if (wrong.length === 0 && extra.length === 0) return;
+  const names = [...wrong, ...extra].slice(0, 5).map((object) => `${object.name}: manifest ${countIn(content.objects, object.name)}, file ${countIn(verification.objects, object.name)}`);
+  throw new AppError("INTERNAL", `${wrong.length + extra.length} objects in the file are not what the manifest says`, { fix: "Take a new backup; this file is not good.", detail: names.join("; ") });
+}
+
+const countIn = (objects: { name: string; count: number | null }[], name: string): string => String(objects.find((object) => object.name === name)?.count ?? "none");
+
+/** Reads a stored backup whole again: its hash, its structure, its counts. A backup that fails is no longer good. */
+export async function verifyBackup(options: { backup: BackupRow; connection: Connection; engine: BackupEngine; user: { id: string; name: string } }): Promise<{ jobId: string }> {
+  const { backup, connection, engine, user } = options;
+  const { jobId } = await startJob({ kind: "verify", connection, user, request: { backupId: backup.id } }, async (context) => {
+    try {
+      const verification = await checkArtefact({ backup, engine, context });
+      const verifiedAt = new Date().toISOString();
+      await updateBackup(backup.id, { verified_at: verifiedAt, verified_how: verification.method, state: "complete", error: null });
+      context.log("verified");
+      return { backupId: backup.id, method: verification.method };
+    } catch (error) {
+      if (!isAbort(error)) {
+        await updateBackup(backup.id, { state: "failed", verified_at: null, verified_how: null, error: JSON.stringify(errorJson(asAppError(error, context.jobId))) });
+      }
+      throw error;
+    }
+  });
+  return { jobId };
+}
+
+/** SHA-256, structure and counts of a stored backup against its manifest. @throws AppError saying what is off */
+export async function checkArtefact(options: { backup: BackupRow; engine: BackupEngine; context: JobContext }): Promise<Verification> {
+  const { backup, engine, context } = options;
+  const { artefact, manifest } = await storedArtefact(backup);
+  context.progress({ phase: "Read back whole", bytesDone: 0, bytesTotal: artefact.bytes });
+  if (artefact.bytes !== manifest.bytes) {
+    throw new AppError("INTERNAL", `The file has ${artefact.bytes} bytes, the manifest says ${manifest.bytes}`, { fix: "Choose another backup; this file was changed." });
+  }
+  const sha256 = await sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone }));
+  if (sha256 !== manifest.sha256) throw new AppError("INTERNAL", "The file is not the one that was written: its SHA-256 differs", { fix: "Choose another backup; this file was changed.", detail: sha256 });
+  const verification = await engine.verify(artefact, context);
+  assertSameCounts(manifest, verification);
+  return verification;
+}
+
+/** @throws AppError NOT_FOUND when the file or its manifest is gone, CONFLICT when the backup is not complete. */
+export async function storedArtefact(backup: BackupRow): Promise<{ artefact: Artefact; manifest: Manifest }> {
+  if (backup.manifest === null || backup.state === "running") {
+    throw new AppError("CONFLICT", backup.state === "running" ? "This backup is still being written" : "This backup failed and has no file", { fix: "Choose a complete backup." });
+  }
+  const path = artefactPath(backup.file_name);
+  const manifest = Manifest.parse(JSON.parse(backup.manifest));
+  return { artefact: artefactOf(path, await artefactBytes(path), manifest), manifest };
+}
+
+/** @throws AppError NOT_FOUND, also for a backup of a connection that is not the given one. */
+export async function backupOf(connectionId: string, backupId: string): Promise<BackupRow> {
+  const backup = await findBackup(backupId);
+  if (!backup || backup.connection_id !== connectionId) throw new AppError("NOT_FOUND", "There is no such backup of this connection", { fix: "Choose one of the list." });
+  return backup;
+}
+
+export function artefactOf(path: string, bytes: number, manifest: ManifestContent): Artefact {
+  return { path, bytes, manifest, open: (range) => openArtefact(path, range) };
+}
+
+export const itemsOf = (content: ManifestContent): number => content.objects.reduce((sum, object) => sum + (object.count ?? 0), 0);
+
+const stamp = (time: Date): string => time.toISOString().replaceAll("-", "").replaceAll(":", "").slice(0, 13).replace("T", "-");

@@ -1,0 +1,184 @@
+import "server-only";
+/** Long work that survives the browser: queued, bounded, with progress, log, cancel, and an honest end after a crash. */
+import { randomBytes } from "node:crypto";
+import { EventEmitter, on } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import PQueue from "p-queue";
+import type { JobContext, Progress } from "@/backups/engine";
+import { childIdentity, type ChildIdentity } from "@/backups/children";
+import * as jobsRepo from "@/server/control-plane/jobs.repo";
+import { AppError, isAbort } from "@/server/errors";
+import { LIMITS } from "@/server/limits";
+import { logger } from "@/server/logger";
+import { single } from "@/server/single";
+import type { Connection } from "@/server/connection";
+
+export interface JobRequest {
+  kind: "backup" | "verify" | "restore";
+  connection: Connection;
+  user: { id: string; name: string };
+  /** What was asked for, without secrets. */
+  request: Record<string, unknown>;
+  /** The same key answers the same job: a double click starts one. */
+  idempotencyKey?: string | undefined;
+  /** Runs once the job has its id and before it can start: rows that the work itself expects. */
+  prepare?(jobId: string): Promise<void>;
+}
+
+interface Running {
+  controller: AbortController;
+  progress: Progress;
+  children: ChildIdentity[];
+  lines: number;
+  /** Set when it is too late to cancel. */
+  committed: boolean;
+}
+
+interface Runner {
+  bootId: string;
+  running: Map<string, Running>;
+  all: PQueue;
+  byServer: Map<string, PQueue>;
+  events: EventEmitter;
+}
+
+export const runner = (): Runner =>
+  single("jobs", () => ({
+    bootId: randomBytes(8).toString("hex"),
+    running: new Map(),
+    all: new PQueue({ concurrency: LIMITS.backupJobsAtOnce }),
+    byServer: new Map(),
+    events: new EventEmitter().setMaxListeners(0),
+  }));
+
+const PROGRESS_EVERY_MS = 250;
+
+/** Queues a job and answers its id at once. `run` gets a private directory and a signal that ends within two seconds of a cancel. */
+export async function startJob(job: JobRequest, run: (context: JobContext) => Promise<Record<string, unknown>>): Promise<{ jobId: string; request: Record<string, unknown> }> {
+  // Scoped to the person and the place: nobody can meet another's job by guessing a key.
+  const idempotencyKey = job.idempotencyKey ? `${job.user.id}|${job.kind}|${job.connection.id}|${job.idempotencyKey}` : undefined;
+  const known = idempotencyKey ? await jobsRepo.findByIdempotencyKey(idempotencyKey) : undefined;
+  if (known) return { jobId: known.id, request: JSON.parse(known.request) as Record<string, unknown> };
+  const jobId = randomBytes(6).toString("hex");
+  const state = runner();
+  await jobsRepo.insertJob({ ...job, id: jobId, bootId: state.bootId, idempotencyKey });
+  await job.prepare?.(jobId);
+  const running: Running = { controller: new AbortController(), progress: {}, children: [], lines: 0, committed: false };
+  state.running.set(jobId, running);
+  const server = `${job.connection.engine}|${job.connection.address}`;
+  const queue = state.byServer.get(server) ?? new PQueue({ concurrency: 1 });
+  state.byServer.set(server, queue);
+  void queue.add(() => state.all.add(() => perform(jobId, running, run))).finally(() => {
+    if (queue.size === 0 && queue.pending === 0) state.byServer.delete(server);
+  });
+  return { jobId, request: job.request };
+}
+
+async function perform(jobId: string, running: Running, run: (context: JobContext) => Promise<Record<string, unknown>>): Promise<void> {
+  const { signal } = running.controller;
+  const scratchDir = await mkdtemp(join(tmpdir(), `foundry-job-${jobId}-`));
+  const flush = throttledProgress(jobId, running);
+  const context: JobContext = {
+    signal,
+    jobId,
+    scratchDir,
+    progress(change) {
+      running.progress = { ...running.progress, ...change };
+      flush.soon();
+    },
+    log: (line) => logLine(jobId, running, line),
+    child(pid) {
+      const identity = childIdentity(pid);
+      if (!identity) return;
+      running.children.push(identity);
+      void jobsRepo.updateJob(jobId, { children: JSON.stringify(running.children) });
+    },
+  };
+  try {
+    if (signal.aborted) throw new AppError("CANCELLED", "Cancelled before it started");
+    await jobsRepo.updateJob(jobId, { state: "running", started_at: new Date().toISOString() });
+    notify(jobId);
+    const outcome = await run(context);
+    await flush.now();
+    await end(jobId, "succeeded", { outcome: JSON.stringify(outcome) });
+  } catch (error) {
+    await flush.now();
+    const cancelled = signal.aborted || isAbort(error);
+    const shown = cancelled ? new AppError("CANCELLED", "Cancelled by a person") : asAppError(error, jobId);
+    logLine(jobId, running, cancelled ? "cancelled" : `failed: ${shown.message}${shown.detail ? ` (${shown.detail})` : ""}`);
+    await end(jobId, cancelled ? "cancelled" : "failed", { error: JSON.stringify(errorJson(shown)) });
+  } finally {
+    runner().running.delete(jobId);
+    await rm(scratchDir, { recursive: true, force: true });
+    notify(jobId);
+  }
+}
+
+export function errorJson(error: AppError): { code: string; message: string; fix: string | null; detail: string | null } {
+  return { code: error.code, message: error.message, fix: error.fix ?? null, detail: error.detail ?? null };
+}
+
+export function asAppError(error: unknown, jobId: string): AppError {
+  if (error instanceof AppError) return error;
+  logger().error({ jobId, error }, "job failed");
+  const code = (error as { code?: string } | null)?.code;
+  if (code === "ENOSPC") return new AppError("LIMIT_EXCEEDED", "No space left on the disk of the store", { fix: "Free space, or move CONSOLE_DATA_DIR to a larger disk.", detail: code });
+  return new AppError("INTERNAL", `The console failed at this; the log has it under job ${jobId}`, { ...(code ? { detail: String(code) } : {}) });
+}
+
+function end(jobId: string, state: "succeeded" | "failed" | "cancelled", change: { outcome?: string; error?: string }): Promise<void> {
+  return jobsRepo.updateJob(jobId, { state, ended_at: new Date().toISOString(), ...change });
+}
+
+function logLine(jobId: string, running: Running, text: string): void {
+  running.lines += 1;
+  if (running.lines > LIMITS.jobLogLinesMax) return;
+  void jobsRepo.insertLine(jobId, running.lines === LIMITS.jobLogLinesMax ? "the log is full; later lines are left out" : text.slice(0, 2_000));
+  notify(jobId);
+}
+
+function throttledProgress(jobId: string, running: Running): { soon(): void; now(): Promise<void> } {
+  let timer: NodeJS.Timeout | null = null;
+  const write = async () => {
+    if (timer) clearTimeout(timer);
+    timer = null;
+    await jobsRepo.updateJob(jobId, { progress: JSON.stringify(running.progress) });
+    notify(jobId);
+  };
+  return {
+    soon() {
+      timer ??= setTimeout(() => void write(), PROGRESS_EVERY_MS);
+    },
+    now: write,
+  };
+}
+
+const notify = (jobId: string): void => void runner().events.emit("change", jobId);
+
+/** @throws AppError NOT_FOUND, CONFLICT when it has ended or cannot be stopped any more. */
+export async function cancelJob(jobId: string): Promise<void> {
+  const running = runner().running.get(jobId);
+  if (!running) throw new AppError("CONFLICT", "This job has ended already", { fix: "Look at its outcome." });
+  running.controller.abort(new AppError("CANCELLED", "Cancelled by a person"));
+}
+
+/** Ticks at each change of the job (of any job when no id is given) until the signal ends; the caller reads the row. Listens from the call on. */
+export function jobChanges(jobId: string | null, signal: AbortSignal): AsyncIterable<string> {
+  const changes = on(runner().events, "change", { signal });
+  return (async function* () {
+    try {
+      for await (const [changed] of changes) if (jobId === null || changed === jobId) yield changed as string;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  })();
+}
+
+/** Aborts everything at shutdown and waits, bounded, for the ends to be written. */
+export async function stopJobs(timeoutMs: number): Promise<void> {
+  const state = runner();
+  for (const running of state.running.values()) running.controller.abort(new AppError("CANCELLED", "The console is stopping"));
+  await Promise.race([state.all.onIdle(), new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
+}

@@ -1,0 +1,114 @@
+import "server-only";
+/** Restores into a new place: check, stage aside, compare with the manifest, keep when equal, remove when not. Nothing live is touched. */
+import type { BackupEngine, JobContext, RestorePlan, RestoreTarget, Staged } from "@/backups/engine";
+import { checkArtefact, storedArtefact } from "@/backups/backups.service";
+import { startJob } from "@/backups/jobs";
+import type { Connection } from "@/server/connection";
+import type { BackupRow } from "@/server/control-plane/backups.repo";
+import { AppError } from "@/server/errors";
+import { single } from "@/server/single";
+
+export interface RestoreRequest {
+  backup: BackupRow;
+  connection: Connection;
+  engine: BackupEngine;
+  target: RestoreTarget;
+  user: { id: string; name: string };
+  idempotencyKey?: string | undefined;
+  /** Registers the restored place as a connection when it needs one of its own; answers its name. */
+  addConnection(parts: { url: string; database: string | null; target: string }): Promise<string>;
+}
+
+/** What restoring would do. Changes nothing. */
+export async function planRestore(request: Omit<RestoreRequest, "user" | "addConnection">, signal?: AbortSignal): Promise<RestorePlan> {
+  const { artefact } = await storedArtefact(request.backup);
+  return request.engine.plan(artefact, request.connection, request.target, { signal });
+}
+
+/** Starts the job. @throws AppError CONFLICT when the same target is being restored into. */
+export async function startRestore(request: RestoreRequest): Promise<{ jobId: string }> {
+  const { backup, connection, target, user, idempotencyKey } = request;
+  const lock = `${connection.engine}|${connection.address}|${connection.database ?? ""}|${target.name}`;
+  const locks = single("restore-locks", () => new Set<string>());
+  if (locks.has(lock)) throw new AppError("CONFLICT", `Another restore into ${target.name} is running`, { fix: "Wait until it has ended." });
+  locks.add(lock);
+  try {
+    const { jobId } = await startJob({ kind: "restore", connection, user, request: { backupId: backup.id, target: target.name }, idempotencyKey }, (context) =>
+      runRestore(request, context).finally(() => locks.delete(lock)),
+    );
+    return { jobId };
+  } catch (error) {
+    locks.delete(lock);
+    throw error;
+  }
+}
+
+interface Compared {
+  name: string;
+  inManifest: number | null;
+  restored: number | null;
+  equal: boolean;
+}
+
+async function runRestore(request: RestoreRequest, context: JobContext): Promise<Record<string, unknown>> {
+  const { backup, connection, engine, target } = request;
+  const phases: { title: string; seconds: number }[] = [];
+  const phase = async <T>(title: string, run: () => Promise<T>): Promise<T> => {
+    context.progress({ phase: title });
+    context.log(title.toLowerCase());
+    const start = performance.now();
+    const result = await run();
+    phases.push({ title, seconds: Math.round(performance.now() - start) / 1000 });
+    return result;
+  };
+
+  await phase("Check the file", () => checkArtefact({ backup, engine, context }));
+  const { artefact, manifest } = await storedArtefact(backup);
+  await phase("Check the target", async () => assertPlan(await engine.plan(artefact, connection, target, { signal: context.signal })));
+  const staged = await phase("Restore aside", () => engine.stage(artefact, connection, target, context));
+  let compared: Compared[];
+  try {
+    compared = await phase("Compare", async () => compare(manifest.objects, staged));
+    if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled");
+  } catch (error) {
+    await phase("Tidy up", () => staged.discard());
+    throw error;
+  }
+  const kept = await phase("Keep", () => keepOrDiscard(staged));
+  const opened = kept.connection ? await request.addConnection({ ...kept.connection, target: target.name }) : connection.name;
+  const skipped = staged.skipped.reduce((sum, entry) => sum + entry.count, 0);
+  context.log(skipped ? `restored with ${skipped} skipped` : "restored");
+  return { word: skipped ? `restored with ${skipped} skipped` : "restored", place: kept.place, openConnection: opened, target: target.name, objects: compared, skipped: staged.skipped, phases };
+}
+
+async function keepOrDiscard(staged: Staged) {
+  try {
+    return await staged.keep();
+  } catch (error) {
+    await staged.discard();
+    throw error;
+  }
+}
+
+function assertPlan(plan: RestorePlan): void {
+  const failed = plan.checks.filter((check) => check.result === "fail");
+  if (failed.length === 0) return;
+  throw new AppError("CONFLICT", failed.map((check) => check.title).join("; "), { fix: "Mend it or choose another target; nothing was changed.", detail: failed.map((check) => check.detail).join("; ") });
+}
+
+/** @throws AppError naming what differs: the staged copy is then removed and nothing was changed. */
+function compare(objects: { name: string; count: number | null }[], staged: Staged): Compared[] {
+  const restored = new Map(staged.objects.map((object) => [object.name, object.count]));
+  const skipped = new Map<string, number>();
+  for (const entry of staged.skipped) skipped.set(entry.name, (skipped.get(entry.name) ?? 0) + entry.count);
+  const compared = objects.map((object) => {
+    const found = restored.has(object.name) ? (restored.get(object.name) ?? null) : undefined;
+    const expected = object.count === null ? null : object.count - (skipped.get(object.name) ?? 0);
+    const leftOut = found === undefined && skipped.has(object.name) && (expected === null || expected === 0);
+    return { name: object.name, inManifest: object.count, restored: found ?? null, equal: leftOut || found === expected };
+  });
+  const different = compared.filter((object) => !object.equal);
+  if (different.length === 0) return compared;
+  const words = different.slice(0, 5).map((object) => `${object.name}: manifest ${object.inManifest ?? "none"}, restored ${object.restored ?? "none"}`);
+  throw new AppError("CONFLICT", `${different.length} of ${objects.length} objects came out different, so nothing was kept`, { fix: "Look at the log; try again or choose another backup.", detail: words.join("; ") });
+}

@@ -1,0 +1,125 @@
+import "server-only";
+/**
+ * The artefact store on disk. A file is written as `<name>.partial`, synced, read back, and only then given its name;
+ * the manifest lies beside it. Names are made here, never taken from outside.
+ */
+import { createHash } from "node:crypto";
+import { constants, createReadStream, createWriteStream } from "node:fs";
+import { lstat, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Transform, type Readable, type Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { ArtefactSink } from "@/backups/engine";
+import { dataDir } from "@/server/control-plane/database";
+import { AppError } from "@/server/errors";
+
+export const storeDir = (): string => join(dataDir(), "backups");
+const FILE_NAME = /^[a-z]{2}-[a-z0-9-]{1,60}(\.[a-z0-9]{1,10}){1,3}$/;
+
+/** @throws AppError NOT_FOUND unless the name is one this store makes. */
+export function artefactPath(fileName: string): string {
+  if (!FILE_NAME.test(fileName)) throw new AppError("NOT_FOUND", "There is no such file in the store");
+  return join(storeDir(), fileName);
+}
+
+export interface WrittenArtefact {
+  bytes: number;
+  /** SHA-256 (hex) of what was written through the stream; null when the engine wrote the file itself. */
+  streamedSha256: string | null;
+}
+
+export interface PendingArtefact extends ArtefactSink {
+  /** Syncs the partial file to disk. */
+  finish(): Promise<WrittenArtefact>;
+  /** Gives the file its name, with the manifest beside it, and syncs the directory. */
+  publish(manifest: string): Promise<void>;
+  /** Removes the partial file. */
+  abandon(): Promise<void>;
+}
+
+export async function createArtefact(fileName: string): Promise<PendingArtefact> {
+  await mkdir(storeDir(), { recursive: true, mode: 0o700 });
+  const final = artefactPath(fileName);
+  const partial = `${final}.partial`;
+  let hash: ReturnType<typeof createHash> | null = null;
+  let written: Promise<void> | null = null;
+
+  function stream(): Writable {
+    const digest = createHash("sha256");
+    hash = digest;
+    const tap = new Transform({
+      highWaterMark: 1 << 20,
+      transform(chunk: Buffer, _encoding, done) {
+        digest.update(chunk);
+        done(null, chunk);
+      },
+    });
+    written = pipeline(tap, createWriteStream(partial, { flags: "wx", mode: 0o600, highWaterMark: 1 << 20 }));
+    written.catch(() => undefined);
+    return tap;
+  }
+
+  return {
+    path: partial,
+    stream,
+    async finish() {
+      await written;
+      await syncPath(partial);
+      const { size } = await lstat(partial);
+      return { bytes: size, streamedSha256: hash?.digest("hex") ?? null };
+    },
+    async publish(manifest) {
+      await writeFile(`${final}.manifest.json.partial`, manifest, { mode: 0o600, flag: "w" });
+      await syncPath(`${final}.manifest.json.partial`);
+      await rename(`${final}.manifest.json.partial`, `${final}.manifest.json`);
+      await rename(partial, final);
+      await syncPath(storeDir());
+    },
+    async abandon() {
+      await rm(partial, { force: true });
+      await rm(`${final}.manifest.json.partial`, { force: true });
+    },
+  };
+}
+
+/** Opens an artefact without following links. @throws AppError NOT_FOUND when the file is gone. */
+export function openArtefact(path: string, range: { start?: number; end?: number } = {}): Readable {
+  return createReadStream(path, { flags: (constants.O_RDONLY | constants.O_NOFOLLOW) as unknown as string, highWaterMark: 1 << 20, ...range });
+}
+
+/** Size of an artefact at rest. @throws AppError NOT_FOUND */
+export async function artefactBytes(path: string): Promise<number> {
+  const entry = await lstat(path).catch(() => null);
+  if (!entry?.isFile()) throw new AppError("NOT_FOUND", "The backup's file is not in the store any more", { fix: "Choose another backup; somebody removed this file by hand." });
+  return entry.size;
+}
+
+/** SHA-256 (hex) of a whole file, streamed. */
+export async function sha256OfFile(path: string, signal?: AbortSignal, onBytes?: (bytes: number) => void): Promise<string> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of openArtefact(path)) {
+    if (signal?.aborted) throw new AppError("CANCELLED", "Cancelled");
+    hash.update(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+    onBytes?.(bytes);
+  }
+  return hash.digest("hex");
+}
+
+/** Removes what an interrupted write left. `keep` names partial files still being written. */
+export async function sweepPartials(keep: ReadonlySet<string>): Promise<string[]> {
+  const names = await readdir(storeDir()).catch(() => [] as string[]);
+  const stale = names.filter((name) => name.includes(".partial") && !keep.has(name.split(".partial")[0] ?? ""));
+  for (const name of stale) await rm(join(storeDir(), name), { force: true });
+  return stale;
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

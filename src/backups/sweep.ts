@@ -1,0 +1,42 @@
+import "server-only";
+/** After a crash: ends children that outlived their console, clears what restores left aside, and says what became of each job. */
+import { endChild, type ChildIdentity } from "@/backups/children";
+import type { BackupEngine } from "@/backups/engine";
+import { runner } from "@/backups/jobs";
+import { sweepPartials } from "@/backups/store";
+import { runningBackupsOfJobs, updateBackup } from "@/server/control-plane/backups.repo";
+import { insertLine, type JobRow, unfinishedOfOtherBoots, updateJob } from "@/server/control-plane/jobs.repo";
+import { connectionById } from "@/server/connections";
+import { logger } from "@/server/logger";
+
+const CRASHED = { code: "INTERNAL", message: "The console stopped while this ran", fix: "Start it again.", detail: null };
+
+/** Call once at boot, before anything else runs. @returns how many jobs were marked failed. */
+export async function sweepAfterCrash(engineOf: (connectionId: string) => BackupEngine): Promise<number> {
+  const jobs = await unfinishedOfOtherBoots(runner().bootId);
+  for (const job of jobs) await sweepJob(job, engineOf);
+  for (const backup of await runningBackupsOfJobs(jobs.map((job) => job.id))) {
+    await updateBackup(backup.id, { state: "failed", error: JSON.stringify({ ...CRASHED, fix: "Take a new backup." }), finished_at: new Date().toISOString() });
+  }
+  await sweepPartials(new Set());
+  return jobs.length;
+}
+
+async function sweepJob(job: JobRow, engineOf: (connectionId: string) => BackupEngine): Promise<void> {
+  for (const child of JSON.parse(job.children) as ChildIdentity[]) {
+    if (endChild(child)) await insertLine(job.id, `ended the process ${child.pid} that was left running`);
+  }
+  const request = JSON.parse(job.request) as { target?: string };
+  let detail: string | null = null;
+  if (job.kind === "restore" && request.target) {
+    try {
+      await engineOf(job.connection_id).sweep(await connectionById(job.connection_id), { jobId: job.id, target: request.target });
+      await insertLine(job.id, "cleared what was restored aside; nothing was changed");
+    } catch (error) {
+      detail = `What was restored aside could not be cleared: ${error instanceof Error ? error.message : "unknown"}`;
+      logger().error({ jobId: job.id, error }, "sweep failed");
+    }
+  }
+  await updateJob(job.id, { state: "failed", ended_at: new Date().toISOString(), error: JSON.stringify({ ...CRASHED, detail }) });
+  await insertLine(job.id, "failed: the console stopped while this ran");
+}

@@ -1,0 +1,56 @@
+import "server-only";
+import type { BackupSummary, JobView } from "@/backups/backups.schema";
+import type { BackupRow } from "@/server/control-plane/backups.repo";
+import type { JobRow } from "@/server/control-plane/jobs.repo";
+
+export function backupSummary(row: Omit<BackupRow, "manifest">): BackupSummary {
+  return {
+    id: row.id,
+    connectionId: row.connection_id,
+    engine: row.engine,
+    environment: row.environment,
+    state: row.state,
+    jobId: row.job_id,
+    fileName: row.file_name,
+    format: row.format,
+    bytes: row.bytes,
+    sha256: row.sha256,
+    consistency: row.consistency,
+    objectCount: row.object_count,
+    itemCount: row.item_count,
+    serverVersion: row.server_version,
+    tool: row.tool,
+    verifiedAt: row.verified_at,
+    verifiedHow: row.verified_how,
+    error: row.error === null ? null : (JSON.parse(row.error) as BackupSummary["error"]),
+    createdBy: row.created_by_name,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+  };
+}
+
+export function jobView(row: JobRow): JobView {
+  return {
+    id: row.id,
+    kind: row.kind,
+    connectionId: row.connection_id,
+    userName: row.user_name,
+    state: row.state,
+    progress: JSON.parse(row.progress) as JobView["progress"],
+    request: JSON.parse(row.request) as JobView["request"],
+    outcome: row.outcome === null ? null : (JSON.parse(row.outcome) as JobView["outcome"]),
+    error: row.error === null ? null : (JSON.parse(row.error) as JobView["error"]),
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+  };
+}
+
+/** Opaque keyset cursors: `time|id`. */
+export const cursorOf = (time: string, id: string): string => Buffer.from(`${time}|${id}`).toString("base64url");
+
+export function parseCursor(cursor: string | undefined): { time: string; id: string } | undefined {
+  if (!cursor) return undefined;
+  const [time, id] = Buffer.from(cursor, "base64url").toString().split("|");
+  return time && id ? { time, id } : undefined;
+}

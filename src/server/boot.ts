@@ -1,0 +1,69 @@
+import "server-only";
+/** The start and the end of the process: settings, migrations, sweep, first admin, samples; and everything closed again. */
+import { runner, stopJobs } from "@/backups/jobs";
+import { sweepAfterCrash } from "@/backups/sweep";
+import type { EngineId } from "@/engines";
+import { env, keys } from "@/env";
+import { ensureFirstAdmin } from "@/server/auth/first-admin";
+import { connectionById, listConnections } from "@/server/connections";
+import { controlPlane, migrate } from "@/server/control-plane/database";
+import { logger } from "@/server/logger";
+import { recordSample, SAMPLE_EVERY_MS } from "@/server/samples";
+import { single } from "@/server/single";
+import { engineServers } from "@/trpc/engine-servers";
+
+const STOP_WITHIN_MS = 5_000;
+
+export async function boot(): Promise<void> {
+  try {
+    env();
+    keys();
+    await migrate(controlPlane());
+  } catch (error) {
+    // The one clear line a person needs; a stack would hide it.
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+  const swept = await sweepAfterCrash((connectionId) => engineServers[connectionId.split("/")[0] as EngineId].backup);
+  if (swept > 0) logger().warn({ jobs: swept }, "jobs of an earlier run were marked failed");
+  const { setUpUrl } = await ensureFirstAdmin();
+  if (setUpUrl) process.stdout.write(`\nFirst start: open this link once to make the admin\n  ${setUpUrl}\n\n`);
+  logger().info({ boot: runner().bootId }, "console started");
+  startSampling();
+  stopOnSignals();
+}
+
+/** Samples the environment's connections, one after the other; one that is down costs its time-out and no more. */
+function startSampling(): void {
+  const timer = setInterval(() => void sampleAll(), SAMPLE_EVERY_MS);
+  timer.unref();
+  single("sampling", () => timer);
+  void sampleAll();
+}
+
+async function sampleAll(): Promise<void> {
+  for (const entry of await listConnections()) {
+    if (entry.missing !== null || entry.source !== "environment") continue;
+    try {
+      recordSample(entry.id, await engineServers[entry.engine].sample(await connectionById(entry.id)));
+    } catch {
+      // A server that is down has no figures; its tab says so.
+    }
+  }
+}
+
+/** The signal that ends open subscriptions at shutdown: they would hold the process otherwise. */
+export const stopping = (): AbortController => single("stopping", () => new AbortController());
+
+function stopOnSignals(): void {
+  const stop = async () => {
+    if (stopping().signal.aborted) return;
+    stopping().abort();
+    await stopJobs(STOP_WITHIN_MS);
+    await Promise.race([Promise.allSettled(Object.values(engineServers).map((engine) => engine.close())), new Promise((resolve) => setTimeout(resolve, STOP_WITHIN_MS).unref())]);
+    await controlPlane().destroy();
+    process.exit(0);
+  };
+  process.on("SIGTERM", () => void stop());
+  process.on("SIGINT", () => void stop());
+}

@@ -1,0 +1,48 @@
+import "server-only";
+import type { Insertable, Selectable, Updateable } from "kysely";
+import { controlPlane } from "./database";
+import type { BackupsTable } from "./schema";
+
+export type BackupRow = Selectable<BackupsTable>;
+
+export async function insertBackup(row: Insertable<BackupsTable>): Promise<void> {
+  await controlPlane().insertInto("backups").values(row).execute();
+}
+
+export async function updateBackup(id: string, change: Updateable<BackupsTable>): Promise<void> {
+  await controlPlane().updateTable("backups").set(change).where("id", "=", id).execute();
+}
+
+export function findBackup(id: string): Promise<BackupRow | undefined> {
+  return controlPlane().selectFrom("backups").selectAll().where("id", "=", id).executeTakeFirst();
+}
+
+/** Newest first. `since` is an ISO time; `before` the cursor of the last row seen. */
+export function listBackups(options: {
+  connectionIds?: readonly string[] | undefined;
+  since?: string | undefined;
+  before?: { startedAt: string; id: string } | undefined;
+  limit: number;
+}): Promise<Omit<BackupRow, "manifest">[]> {
+  const { connectionIds, since, before } = options;
+  if (connectionIds?.length === 0) return Promise.resolve([]);
+  let query = controlPlane()
+    .selectFrom("backups")
+    .select([
+      "id", "connection_id", "engine", "environment", "state", "job_id", "file_name", "format", "bytes", "sha256", "consistency", "object_count", "item_count",
+      "server_version", "tool", "verified_at", "verified_how", "error", "created_by", "created_by_name", "started_at", "finished_at",
+    ])
+    .orderBy("started_at", "desc")
+    .orderBy("id", "desc")
+    .limit(options.limit);
+  if (connectionIds) query = query.where("connection_id", "in", [...connectionIds]);
+  if (since) query = query.where("started_at", ">=", since);
+  if (before) query = query.where((where) => where.or([where("started_at", "<", before.startedAt), where.and([where("started_at", "=", before.startedAt), where("id", "<", before.id)])]));
+  return query.execute();
+}
+
+/** Backups that a job of another process left as running. */
+export function runningBackupsOfJobs(jobIds: readonly string[]): Promise<BackupRow[]> {
+  if (jobIds.length === 0) return Promise.resolve([]);
+  return controlPlane().selectFrom("backups").selectAll().where("state", "=", "running").where("job_id", "in", [...jobIds]).execute();
+}

@@ -1,0 +1,18 @@
+import "server-only";
+import { controlPlane } from "./database";
+
+export async function readSetting(key: string): Promise<string | undefined> {
+  return (await controlPlane().selectFrom("settings").select("value").where("key", "=", key).executeTakeFirst())?.value;
+}
+
+export async function writeSetting(key: string, value: string): Promise<void> {
+  await controlPlane()
+    .insertInto("settings")
+    .values({ key, value })
+    .onConflict((conflict) => conflict.column("key").doUpdateSet({ value }))
+    .execute();
+}
+
+export async function deleteSetting(key: string): Promise<void> {
+  await controlPlane().deleteFrom("settings").where("key", "=", key).execute();
+}

@@ -1,0 +1,145 @@
+import "server-only";
+/** What a download ticket sends, with its audit rows at the start and at the end. */
+import { Readable } from "node:stream";
+import type { EngineId } from "@/engines";
+import { backupOf, storedArtefact } from "@/backups/backups.service";
+import { appendAudit, completeAudit } from "@/server/audit";
+import type { Principal } from "@/server/auth/principal";
+import { connectionById } from "@/server/connections";
+import type { EngineServer } from "@/server/engine-server";
+import { AppError } from "@/server/errors";
+import { effectiveRole, may } from "@/server/grants";
+import { openAuditExport } from "@/server/audit-export";
+import { spendTicket, type FileRequest } from "@/server/tickets";
+
+export interface FileStream {
+  status: 200 | 206;
+  body: ReadableStream<Uint8Array>;
+  fileName: string;
+  contentType: string;
+  /** Bytes that will be sent; null for an export, whose size nobody knows. */
+  length: number | null;
+  contentRange: string | null;
+  etag: string | null;
+}
+
+interface OpenOptions {
+  principal: Principal;
+  ticket: string;
+  range: string | null;
+  engines: Record<EngineId, EngineServer>;
+  signal: AbortSignal;
+  audit: { address: string; requestId: string };
+}
+
+type Opened = Omit<FileStream, "body"> & { source: Readable };
+
+/** Spends the ticket, checks the right again, opens the source. @throws AppError before the first byte */
+export async function openStream(options: OpenOptions): Promise<FileStream> {
+  const request = await spendTicket(options.principal, options.ticket);
+  await checkRight(options, request);
+  const opened = await open(options, request);
+  const { source, ...rest } = opened;
+  return { ...rest, body: await auditedBody({ options, request, source, fileName: opened.fileName }) };
+}
+
+const actionOf = (request: FileRequest) => (request.kind === "export" ? "export" : request.kind === "audit" ? "administer" : "download");
+
+async function checkRight({ principal }: OpenOptions, request: FileRequest): Promise<void> {
+  const connectionId = request.kind === "audit" ? null : request.connectionId;
+  if (await may(principal, actionOf(request), connectionId)) return;
+  throw new AppError("FORBIDDEN", "You may not fetch this file any more", { fix: "Ask an admin for the right." });
+}
+
+async function open(options: OpenOptions, request: FileRequest): Promise<Opened> {
+  if (request.kind === "audit") return { ...(await openAuditExport(request.input)), ...streamed };
+  if (request.kind === "export") {
+    const connection = await connectionById(request.connectionId);
+    const { chunks, fileName, contentType } = await options.engines[connection.engine].openExport(connection, { ...(request.input as object), procedure: request.procedure }, { signal: options.signal });
+    return { source: Readable.from(chunks, { objectMode: false, highWaterMark: 1 << 20 }), fileName, contentType, ...streamed };
+  }
+  const backup = await backupOf(request.connectionId, request.backupId);
+  const { artefact, manifest } = await storedArtefact(backup);
+  if (request.kind === "manifest") {
+    const text = Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`);
+    return { source: Readable.from([text]), fileName: `${backup.file_name}.manifest.json`, contentType: "application/json", ...streamed, length: text.length };
+  }
+  const range = parseRange(options.range, artefact.bytes);
+  const source = artefact.open(range ?? {});
+  const file = { source, fileName: backup.file_name, contentType: "application/octet-stream", etag: `"${manifest.sha256}"` };
+  if (!range) return { ...file, status: 200, length: artefact.bytes, contentRange: null };
+  return { ...file, status: 206, length: range.end - range.start + 1, contentRange: `bytes ${range.start}-${range.end}/${artefact.bytes}` };
+}
+
+const streamed = { status: 200 as const, length: null, contentRange: null, etag: null };
+
+/** One range of bytes (RFC 9110, section 14). Null when none is asked for or the form is not ours. @throws AppError INVALID when it lies outside */
+export function parseRange(header: string | null, size: number): { start: number; end: number } | null {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
+  if (!match || (match[1] === "" && match[2] === "")) return null;
+  const start = match[1] === "" ? Math.max(0, size - Number(match[2])) : Number(match[1]);
+  const end = match[1] === "" || match[2] === "" ? size - 1 : Math.min(Number(match[2]), size - 1);
+  if (start > end || start >= size) throw new AppError("INVALID", `The range is outside of the file's ${size} bytes`, { fix: "Ask for the file from its start." });
+  return { start, end };
+}
+
+interface Body {
+  options: OpenOptions;
+  request: FileRequest;
+  source: Readable;
+  fileName: string;
+}
+
+/** Counts what leaves; the end of the transfer, whole or broken, is in the audit log. */
+async function auditedBody({ options, request, source, fileName }: Body): Promise<ReadableStream<Uint8Array>> {
+  const { principal, audit } = options;
+  const connectionId = request.kind === "audit" ? null : request.connectionId;
+  const { seq } = await appendAudit({
+    actor_id: principal.userId,
+    actor_name: principal.name,
+    role: connectionId ? await effectiveRole(principal.userId, principal.role, connectionId) : principal.role,
+    session: principal.sessionLabel,
+    address: audit.address,
+    action: actionOf(request),
+    connection_id: connectionId,
+    procedure: "files.get",
+    target: fileName.slice(0, 300),
+    input: JSON.stringify({ kind: request.kind, range: options.range }),
+    outcome: "started",
+    detail: "",
+    completes: null,
+    request_id: audit.requestId,
+  });
+  let bytes = 0;
+  let settled = false;
+  const settle = (outcome: "allowed" | "failed", detail: string) => {
+    if (settled) return;
+    settled = true;
+    void completeAudit(seq, { outcome, detail: `${bytes} bytes${detail}` });
+  };
+  const iterator = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const next = await iterator.next();
+          if (next.done) {
+            settle("allowed", "");
+            controller.close();
+            return;
+          }
+          bytes += next.value.length;
+          controller.enqueue(new Uint8Array(next.value.buffer, next.value.byteOffset, next.value.length));
+        } catch (error) {
+          settle("failed", error instanceof AppError ? `: ${error.message}` : ", then the source failed");
+          controller.error(error);
+        }
+      },
+      cancel() {
+        settle("failed", ", then the client went away");
+        source.destroy();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,14 @@
+import "server-only";
+/** The router for server components: prefetch here, the panel reads the same query without a second call. */
+import { createHydrationHelpers } from "@trpc/react-query/rsc";
+import { headers } from "next/headers";
+import { cache } from "react";
+import { createContext } from "@/trpc/context";
+import { makeQueryClient } from "@/trpc/query-client";
+import { type AppRouter, createCaller } from "@/trpc/root";
+
+const getQueryClient = cache(makeQueryClient);
+// Cached per request, else each prefetch would look the session up again.
+const caller = createCaller(cache(async () => createContext(new Headers(await headers()), { allowToken: false })));
+
+export const { trpc: api, HydrateClient } = createHydrationHelpers<AppRouter>(caller, getQueryClient);
