@@ -110,6 +110,15 @@ export function commandLineOf(pid) {
   }
 }
 
+/** Parent of a process, where the system tells (Linux); null elsewhere. */
+export function parentOf(pid) {
+  try {
+    return Number(/\) \w (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1]);
+  } catch {
+    return null;
+  }
+}
+
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Sends each signal in turn until the process is gone. @param {number} pid @param {[NodeJS.Signals, number][]} escalation signal and how long to wait after it, in ms */
