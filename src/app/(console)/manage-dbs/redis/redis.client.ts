@@ -221,13 +221,14 @@ function readUrl(connection: Connection): Address {
   return { settings, user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
 }
 
+/** Names go in capitals: ioredis knows them in small letters and would reshape some replies (HGETALL loses binary fields). */
 function sendRaw(redis: Redis, [name, ...args]: CommandLine): Promise<Reply> {
-  return redis.callBuffer(name.toLowerCase(), args) as Promise<Reply>;
+  return redis.callBuffer(name.toUpperCase(), args) as Promise<Reply>;
 }
 
 async function runRaw(link: Link, commands: CommandLine[], address: string): Promise<Reply[]> {
   const pipeline = link.redis.pipeline();
-  for (const [name, ...args] of commands) pipeline.callBuffer(name.toLowerCase(), args);
+  for (const [name, ...args] of commands) pipeline.callBuffer(name.toUpperCase(), args);
   const answers = (await pipeline.exec()) ?? [];
   return answers.map(([error, reply]) => {
     if (error === null) return reply as Reply;

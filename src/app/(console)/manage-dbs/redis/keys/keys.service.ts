@@ -159,6 +159,6 @@ async function countKeys(client: RedisClient): Promise<Pick<KeyPage, "keysEstima
 }
 
 /** A name without these is one key; a backslash takes part because it escapes. */
-function isGlob(pattern: Buffer): boolean {
+export function isGlob(pattern: Buffer): boolean {
   return /[*?[\\]/.test(pattern.toString("latin1"));
 }

@@ -1,0 +1,134 @@
+import "server-only";
+import { throwIfCancelled } from "@/server/errors";
+import type { CallContext, Connection } from "@/server/connection";
+import { openJobClient, type CommandLine, type RedisClient } from "../redis.client";
+import { addressedBytes } from "../redis.codec";
+import { redisError } from "../redis.errors";
+import { asBuffers, asList, asText, numberOrNull } from "../redis.reply";
+import { SeenKeys } from "../redis.seen-keys";
+import { speaks, type ServerFacts } from "../redis.server-facts";
+import { isSmall, readSmall } from "./keys-export.small";
+import { exportedText, writeValue, type ExportedKey } from "./keys-export.values";
+import type { ExportKeysInput } from "./keys.schema";
+import { isGlob, scanCommand } from "./keys.service";
+
+const PIECE_CHARACTERS = 64 * 1024;
+const LENGTHS: Record<string, string> = { string: "STRLEN", list: "LLEN", hash: "HLEN", set: "SCARD", zset: "ZCARD", stream: "XLEN" };
+/** Few, so that a piece goes out soon and the server is not kept busy. */
+const KEYS_PER_STEP = 200;
+
+interface Export {
+  client: RedisClient;
+  facts: ServerFacts;
+  input: ExportKeysInput;
+  pattern: Buffer;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * Keys of one logical database as JSON lines that any other store can read: a header line, one line a key with its typed
+ * value, a footer line with counts. An export without footer is cut. Bytes are {"s": text} or {"b": base64}, `e` is the
+ * absolute expiry in ms. Read key by key while the server goes on (fuzzy); big values are read and written in pages.
+ */
+export async function* exportKeys(connection: Connection, input: ExportKeysInput, { signal }: CallContext = {}): AsyncGenerator<Uint8Array> {
+  using client = openJobClient(connection, input.db);
+  const facts = await client.facts();
+  const pattern = addressedBytes(input.pattern, input.patternEncoding);
+  const counts = new Map<string, number>();
+  let piece = line({
+    format: "foundry-redis-export",
+    version: 1,
+    server: `${facts.product} ${facts.version}`,
+    consistency: "fuzzy",
+    db: input.db,
+    pattern: exportedText(pattern),
+    type: input.type ?? null,
+    startedAt: new Date().toISOString(),
+  });
+  for await (const part of keyLines({ client, facts, input, pattern, signal }, counts)) {
+    throwIfCancelled(signal);
+    piece += part;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield Buffer.from(piece);
+    piece = "";
+  }
+  const keys = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  yield Buffer.from(piece + line({ footer: true, keys, counts: Object.fromEntries(counts), finishedAt: new Date().toISOString() }));
+}
+
+interface KeyWithExpiry extends ExportedKey {
+  expiresAtMs: number | null;
+}
+
+/** The text of all key lines in pieces; counts each key that is written whole. */
+async function* keyLines(run: Export, counts: Map<string, number>): AsyncGenerator<string> {
+  const { client, facts, input } = run;
+  const seen = new SeenKeys();
+  for await (const names of scannedNames(run)) {
+    const keys = await describe(run, names.filter((name) => seen.add(name)));
+    const small = keys.filter((key) => isSmall(key, facts));
+    const values = await readSmall({ client, facts, keys: small });
+    for (const [index, key] of small.entries()) {
+      const read = values[index];
+      if (!read) continue;
+      yield `${lineStart({ ...key, expiresAtMs: read.expiresAtMs }, input.db)}${read.value}}\n`;
+      counts.set(key.type, (counts.get(key.type) ?? 0) + 1);
+    }
+    for (const key of keys.filter((one) => !isSmall(one, facts))) {
+      yield* bigKeyLine(run, key);
+      counts.set(key.type, (counts.get(key.type) ?? 0) + 1);
+    }
+  }
+}
+
+/** Read in pages over many commands: the line says so when the key was gone or replaced before its end. */
+async function* bigKeyLine({ client, facts, input }: Export, key: KeyWithExpiry): AsyncGenerator<string> {
+  yield lineStart(key, input.db);
+  yield* writeValue({ client, facts, key });
+  const after = asText(await client.send("TYPE", key.name));
+  yield after === key.type ? "}\n" : ',"changed":true}\n';
+}
+
+function lineStart(key: KeyWithExpiry, db: number): string {
+  const about = JSON.stringify({ db, k: exportedText(key.name), t: key.type, ...(key.expiresAtMs === null ? {} : { e: key.expiresAtMs }) });
+  return `${about.slice(0, -1)},"v":`;
+}
+
+async function* scannedNames({ client, facts, input, pattern, signal }: Export): AsyncGenerator<Buffer[]> {
+  if (!isGlob(pattern)) {
+    yield [pattern];
+    return;
+  }
+  const step = scanCommand(facts, { pattern, type: input.type, count: KEYS_PER_STEP });
+  let cursor = "0";
+  do {
+    throwIfCancelled(signal);
+    const [next, page] = asList(await client.send(...step.from(cursor)));
+    yield asBuffers(page);
+    cursor = asText(next);
+  } while (cursor !== "0");
+}
+
+async function describe({ client, facts, input }: Export, names: Buffer[]): Promise<KeyWithExpiry[]> {
+  const replies = await client.run(
+    names.flatMap((name): CommandLine[] => [
+      ["TYPE", name],
+      ["MEMORY", "USAGE", name, "SAMPLES", 5],
+      [speaks(facts, 7) ? "PEXPIRETIME" : "PTTL", name],
+    ]),
+  );
+  const now = Date.now();
+  const found = names.flatMap((name, index): KeyWithExpiry[] => {
+    const [type, memory, expiry] = replies.slice(index * 3, index * 3 + 3);
+    if (type instanceof Error) throw redisError(type, { address: client.address, doing: "export keys" });
+    const ms = numberOrNull(expiry) ?? -1;
+    const key = { name, type: asText(type), memoryBytes: numberOrNull(memory), length: 0, expiresAtMs: ms < 0 ? null : speaks(facts, 7) ? ms : now + ms };
+    return key.type === "none" || (input.type !== undefined && key.type !== input.type) ? [] : [key];
+  });
+  const lengths = await client.run(found.map((key): CommandLine => (key.type in LENGTHS ? [LENGTHS[key.type] ?? "", key.name] : ["PING"])));
+  return found.map((key, index) => ({ ...key, length: key.type in LENGTHS ? (numberOrNull(lengths[index]) ?? 0) : 0 }));
+}
+
+function line(content: unknown): string {
+  return `${JSON.stringify(content)}\n`;
+}

@@ -1,0 +1,51 @@
+import "server-only";
+import type { CommandLine, RedisClient } from "../redis.client";
+import { redisError } from "../redis.errors";
+import { asBuffer, asBuffers, asList, asPairs, asText, numberOrNull, type Reply } from "../redis.reply";
+import { speaks } from "../redis.server-facts";
+import { exportedText, hasFieldExpiries, type ExportedKey, type ValueRequest } from "./keys-export.values";
+
+/** Values up to this size are read whole, type, expiry and value in one transaction. */
+const SMALL_BYTES_MAX = 16 * 1024;
+
+interface WholeRead {
+  command(name: Buffer): CommandLine;
+  render(reply: Reply): unknown;
+}
+
+const WHOLE: Record<string, WholeRead> = {
+  string: { command: (name) => ["GET", name], render: (reply) => exportedText(asBuffer(reply)) },
+  list: { command: (name) => ["LRANGE", name, 0, -1], render: (reply) => asBuffers(reply).map(exportedText) },
+  set: { command: (name) => ["SMEMBERS", name], render: (reply) => asBuffers(reply).map(exportedText) },
+  hash: { command: (name) => ["HGETALL", name], render: (reply) => asPairs(reply).map((pair) => pair.map(exportedText)) },
+  zset: {
+    command: (name) => ["ZRANGE", name, 0, -1, "WITHSCORES"],
+    render: (reply) => asPairs(reply).map(([member, score]) => [exportedText(member), score.toString("latin1")]),
+  },
+};
+
+export interface SmallValue {
+  /** JSON text of the value. */
+  value: string;
+  expiresAtMs: number | null;
+}
+
+export function isSmall(key: ExportedKey, facts: ValueRequest["facts"]): boolean {
+  if (key.memoryBytes === null || key.memoryBytes > SMALL_BYTES_MAX) return false;
+  return key.type in WHOLE && !(key.type === "hash" && hasFieldExpiries(facts));
+}
+
+/** Many small keys in one write. Null for a key that is gone or of another type meanwhile. */
+export async function readSmall({ client, facts, keys }: { client: RedisClient; facts: ValueRequest["facts"]; keys: ExportedKey[] }): Promise<(SmallValue | null)[]> {
+  const expiry = speaks(facts, 7) ? "PEXPIRETIME" : "PTTL";
+  const replies = await client.run(keys.flatMap((key): CommandLine[] => [["MULTI"], ["TYPE", key.name], [expiry, key.name], WHOLE[key.type]?.command(key.name) ?? ["PING"], ["EXEC"]]));
+  const now = Date.now();
+  return keys.map((key, index) => {
+    const executed = replies[index * 5 + 4];
+    if (executed instanceof Error) throw redisError(replies.slice(index * 5, index * 5 + 5).find((reply) => reply instanceof Error), { address: client.address, doing: "export keys" });
+    const [type, expires, value] = asList(executed);
+    if (asText(type) !== key.type || value === undefined) return null;
+    const ms = numberOrNull(expires) ?? -1;
+    return { value: JSON.stringify(WHOLE[key.type]?.render(value)), expiresAtMs: ms < 0 ? null : speaks(facts, 7) ? ms : now + ms };
+  });
+}
