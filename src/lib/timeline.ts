@@ -31,7 +31,7 @@ export function dateIn(time: Date, timeZone: string | undefined): string {
 /** One column a day, oldest first, the last is today. Days are counted by the calendar, so a change of the clocks moves nothing. */
 export function timelineDays<Backup extends TimelineBackup>(
   backups: readonly Backup[],
-  { now, timeZone, days = 30 }: { now: Date; timeZone?: string; days?: number },
+  { now, timeZone, days = 30 }: { now: Date; timeZone?: string | undefined; days?: number },
 ): TimelineDay<Backup>[] {
   const byDate = new Map<string, Backup[]>();
   for (const backup of backups.toSorted((a, b) => a.startedAt.localeCompare(b.startedAt))) {
@@ -60,9 +60,8 @@ export function timelineDays<Backup extends TimelineBackup>(
 
 const ranks: Record<TimelineState, number> = { running: 0, failed: 1, complete: 2, verified: 3, proved: 4 };
 
-/** What one mark says of a whole day: the best backup of it, but a failure that nothing good followed is shown. */
+/** What one mark says of a whole day: a failure, though another try went well, else the best backup. */
 export function dayState(backups: readonly TimelineBackup[]): TimelineState | null {
-  const last = backups.filter((backup) => backup.state !== "running").at(-1);
-  if (last?.state === "failed") return "failed";
+  if (backups.some((backup) => backup.state === "failed")) return "failed";
   return backups.reduce<TimelineState | null>((best, { state }) => (best === null || ranks[state] > ranks[best] ? state : best), null);
 }

@@ -13,11 +13,18 @@ export interface TimelineProps {
   hrefOf?: (backup: TimelineBackup) => string;
 }
 
-function useDays(backups: readonly TimelineBackup[], now: string): { days: TimelineDay<TimelineBackup>[]; now: Date } {
+interface Days {
+  days: TimelineDay<TimelineBackup>[];
+  now: Date;
+  timeZone: string | undefined;
+}
+
+/** Before hydration days are those of UTC, afterwards those of the reader. */
+function useDays(backups: readonly TimelineBackup[], serverNow: string): Days {
   const clock = useNow();
-  const time = clock ?? new Date(now);
-  // Before hydration days are those of UTC, afterwards those of the reader.
-  return { days: timelineDays(backups, { now: time, ...(clock ? {} : { timeZone: "UTC" }) }), now: time };
+  const now = clock ?? new Date(serverNow);
+  const timeZone = clock ? undefined : "UTC";
+  return { days: timelineDays(backups, { now, timeZone }), now, timeZone };
 }
 
 const star = "M8 0.9l2.2 4.6 5 .7-3.6 3.5.9 5L8 12.3l-4.5 2.4.9-5L.8 6.2l5-.7z";
@@ -53,7 +60,7 @@ const stackMax = 4;
 
 /** One column a day, oldest left; several a day stack upwards. */
 export function BackupTimeline({ backups, now, hrefOf }: TimelineProps) {
-  const { days, now: time } = useDays(backups, now);
+  const { days, now: time, timeZone } = useDays(backups, now);
   const first = days[0];
   return (
     <div>
@@ -67,7 +74,7 @@ export function BackupTimeline({ backups, now, hrefOf }: TimelineProps) {
               )}
             >
               {day.backups.slice(-stackMax).map((backup) => (
-                <Mark key={backup.id} backup={backup} now={time} href={hrefOf?.(backup)} />
+                <Mark key={backup.id} state={backup.state} words={`${formatMoment(backup.startedAt, time, timeZone)}, ${backup.state}`} href={hrefOf?.(backup)} />
               ))}
               {day.backups.length === 0 ? <span className="sr-only">no backup</span> : null}
             </div>
@@ -86,11 +93,10 @@ export function BackupTimeline({ backups, now, hrefOf }: TimelineProps) {
   );
 }
 
-function Mark({ backup, now, href }: { backup: TimelineBackup; now: Date; href: string | undefined }) {
-  const words = `${formatMoment(backup.startedAt, now)}, ${backup.state}`;
+function Mark({ state, words, href }: { state: TimelineState; words: string; href: string | undefined }) {
   const inside = (
     <>
-      <TimelineMark state={backup.state} />
+      <TimelineMark state={state} />
       <span className="sr-only">{words}</span>
     </>
   );
