@@ -17,7 +17,8 @@ function rawDocument(...elements: Buffer[]): Buffer {
   length.writeInt32LE(body.length + 4);
   return Buffer.concat([length, body]);
 }
-const element = (type: number, name: string | Buffer, value: Buffer = Buffer.alloc(0)) => Buffer.concat([Buffer.from([type]), Buffer.from(name), Buffer.from([0]), value]);
+const element = (type: number, name: string | Buffer, value: Buffer = Buffer.alloc(0)) =>
+  Buffer.concat([Buffer.from([type]), Buffer.from(name), Buffer.from([0]), value]);
 const int32 = (value: number) => {
   const bytes = Buffer.alloc(4);
   bytes.writeInt32LE(value);
@@ -67,12 +68,18 @@ describe("canonical Extended JSON from raw bytes", () => {
 
   it("comes back byte for byte through the console's own reader, order of keys included", () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.tuple(fc.string({ minLength: 1, maxLength: 4, unit: fc.constantFrom("0", "1", "9", "a", "b", ".") }), scalar), { selector: ([name]) => name, maxLength: 6 }), (pairs) => {
-        const bytes = Buffer.from(BSON.serialize(new Map(pairs)));
-        const again = Buffer.from(BSON.serialize(nodeToValue(parseJsonTree(toEjson(bytes), { depthMax: 100 })) as Map<string, unknown>));
-        expect(again.toString("hex")).toBe(bytes.toString("hex"));
-        expect(Buffer.from(BSON.serialize(toOrderedDocument(bytes))).toString("hex")).toBe(bytes.toString("hex"));
-      }),
+      fc.property(
+        fc.uniqueArray(fc.tuple(fc.string({ minLength: 1, maxLength: 4, unit: fc.constantFrom("0", "1", "9", "a", "b", ".") }), scalar), {
+          selector: ([name]) => name,
+          maxLength: 6,
+        }),
+        (pairs) => {
+          const bytes = Buffer.from(BSON.serialize(new Map(pairs)));
+          const again = Buffer.from(BSON.serialize(nodeToValue(parseJsonTree(toEjson(bytes), { depthMax: 100 })) as Map<string, unknown>));
+          expect(again.toString("hex")).toBe(bytes.toString("hex"));
+          expect(Buffer.from(BSON.serialize(toOrderedDocument(bytes))).toString("hex")).toBe(bytes.toString("hex"));
+        },
+      ),
       { numRuns: 500 },
     );
   });
@@ -105,14 +112,33 @@ describe("canonical Extended JSON from raw bytes", () => {
   });
 
   it("writes relaxed numbers only where they are exact", () => {
-    const bytes = Buffer.from(BSON.serialize({ i: new Int32(5), l: Long.fromString("9007199254740993"), s: Long.fromNumber(7), d: new Double(1), z: new Double(-0), n: new Double(NaN), at: new Date(0), old: new Date(-1) }));
+    const bytes = Buffer.from(
+      BSON.serialize({
+        i: new Int32(5),
+        l: Long.fromString("9007199254740993"),
+        s: Long.fromNumber(7),
+        d: new Double(1),
+        z: new Double(-0),
+        n: new Double(NaN),
+        at: new Date(0),
+        old: new Date(-1),
+      }),
+    );
     expect(toEjson(bytes, { relaxed: true })).toBe(
       '{"i":5,"l":{"$numberLong":"9007199254740993"},"s":7,"d":1.0,"z":-0.0,"n":{"$numberDouble":"NaN"},"at":{"$date":"1970-01-01T00:00:00.000Z"},"old":{"$date":{"$numberLong":"-1"}}}',
     );
   });
 
   it("cuts a huge document to a small valid one and says what is missing", () => {
-    const bytes = Buffer.from(BSON.serialize({ _id: 1, text: "ü".repeat(2_000_000), list: Array.from({ length: 200_000 }, (_, index) => index), blob: new Binary(Buffer.alloc(1_000_000)), last: 1 }));
+    const bytes = Buffer.from(
+      BSON.serialize({
+        _id: 1,
+        text: "ü".repeat(2_000_000),
+        list: Array.from({ length: 200_000 }, (_, index) => index),
+        blob: new Binary(Buffer.alloc(1_000_000)),
+        last: 1,
+      }),
+    );
     const cut = toCutEjson(bytes, { wholeBytesMax: 16_384, textMax: 32_768, prefix: 1_024 });
     expect(cut.bytes).toBe(bytes.length);
     expect(cut.text.length).toBeLessThan(40_000);
@@ -136,7 +162,15 @@ describe("raw values", () => {
   });
 
   it("refuses every truncation and survives every flipped byte", () => {
-    const bytes = Buffer.from(BSON.serialize({ _id: new ObjectId(), a: [1, "two", { three: new Binary(Buffer.from("x")) }], code: new Code("f", { y: 1 }), r: /x/i, d: Decimal128.fromString("1.5") }));
+    const bytes = Buffer.from(
+      BSON.serialize({
+        _id: new ObjectId(),
+        a: [1, "two", { three: new Binary(Buffer.from("x")) }],
+        code: new Code("f", { y: 1 }),
+        r: /x/i,
+        d: Decimal128.fromString("1.5"),
+      }),
+    );
     for (let length = 0; length < bytes.length; length++) expect(() => validateBson(bytes.subarray(0, length), { depthMax: 100 })).toThrow(BsonError);
     for (let index = 0; index < bytes.length; index++) {
       const flipped = Buffer.from(bytes);

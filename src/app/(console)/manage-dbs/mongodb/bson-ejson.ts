@@ -78,7 +78,10 @@ export function toCutEjson(bytes: Buffer, limits: { wholeBytesMax: number; textM
 /** A value as short text for lists of examples: strings without quotes, cut to `length` characters. */
 export function valuePreview(value: BsonValue, length: number): string {
   const writer: Writer = { ...newWriter(value.bytes, { relaxed: true }), budget: length, prefix: length };
-  const text = value.type === BSON_TYPE.string ? value.bytes.toString("utf8", value.start + 4, Math.min(value.end - 1, value.start + 4 + length * 4)) : writeValue(writer, value);
+  const text =
+    value.type === BSON_TYPE.string
+      ? value.bytes.toString("utf8", value.start + 4, Math.min(value.end - 1, value.start + 4 + length * 4))
+      : writeValue(writer, value);
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
@@ -209,7 +212,8 @@ function binaryText(writer: Writer, value: { start: number; end: number }): stri
   // Subtype 2 repeats the length inside; the specification leaves it out of the text.
   if (subType === 2 && value.end - start >= 4 && bytes.readInt32LE(start) === value.end - start - 4) start += 4;
   const end = Math.min(value.end, start + writer.prefix);
-  if (end < value.end) writer.cuts.push({ path: [...writer.path], type: "Binary", bytes: value.end - value.start, shown: end - start, total: value.end - start });
+  if (end < value.end)
+    writer.cuts.push({ path: [...writer.path], type: "Binary", bytes: value.end - value.start, shown: end - start, total: value.end - start });
   return `{"$binary":{"base64":"${bytes.toString("base64", start, end)}","subType":"${subType.toString(16).padStart(2, "0")}"}}`;
 }
 

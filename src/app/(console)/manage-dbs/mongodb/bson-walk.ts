@@ -241,7 +241,8 @@ export function findTopLevel(bytes: Buffer, name: string): BsonValue | null {
   const wanted = Buffer.from(name, "utf8");
   const reader = new ElementReader(bytes);
   while (reader.next()) {
-    if (reader.nameEnd - reader.nameStart === wanted.length && bytes.compare(wanted, 0, wanted.length, reader.nameStart, reader.nameEnd) === 0) return reader.value();
+    if (reader.nameEnd - reader.nameStart === wanted.length && bytes.compare(wanted, 0, wanted.length, reader.nameStart, reader.nameEnd) === 0)
+      return reader.value();
   }
   return null;
 }

@@ -19,7 +19,9 @@ describe("typed filters", () => {
   it("keeps the order of integer-like keys and the types of numbers", () => {
     const filter = parseFilter('{ b: 1, "10": 2.0, "2": 9007199254740993, id: {"$oid": "0123456789abcdef01234567"} }');
     expect([...filter.keys()]).toEqual(["b", "10", "2", "id"]);
-    expect(BSON.EJSON.stringify([...filter.values()], { relaxed: false })).toBe('[{"$numberInt":"1"},{"$numberDouble":"2.0"},{"$numberLong":"9007199254740993"},{"$oid":"0123456789abcdef01234567"}]');
+    expect(BSON.EJSON.stringify([...filter.values()], { relaxed: false })).toBe(
+      '[{"$numberInt":"1"},{"$numberDouble":"2.0"},{"$numberLong":"9007199254740993"},{"$oid":"0123456789abcdef01234567"}]',
+    );
     expect(filter.get("id")).toEqual(new ObjectId("0123456789abcdef01234567"));
     expect(filter.get("2")).toEqual(Long.fromString("9007199254740993"));
   });
@@ -67,12 +69,21 @@ describe("typed filters", () => {
   });
 
   it("allows what people use", () => {
-    for (const text of ['{"a": {"$regex": "^x", "$options": "i"}}', '{"$expr": {"$gt": ["$a", {"$add": ["$b", 1]}]}}', '{"ref": {"$ref": "c", "$id": 1}}', '{"$jsonSchema": {"required": ["a"]}}', "", '{"a": {"$type": ["string", 2]}}'])
+    for (const text of [
+      '{"a": {"$regex": "^x", "$options": "i"}}',
+      '{"$expr": {"$gt": ["$a", {"$add": ["$b", 1]}]}}',
+      '{"ref": {"$ref": "c", "$id": 1}}',
+      '{"$jsonSchema": {"required": ["a"]}}',
+      "",
+      '{"a": {"$type": ["string", 2]}}',
+    ])
       expect(refusal(() => parseFilter(text))).toBe("accepted");
   });
 
   it("never throws anything but an AppError", () => {
-    fc.assert(fc.property(fc.oneof(fc.json(), fc.string(), fc.string({ unit: fc.constantFrom("{", "}", '"', "$", "a", ":", "[", "]", ",", "1", ".", "e", "-") })), (text) => void refusal(() => parseFilter(text))), { numRuns: 2_000 });
+    const text = fc.oneof(fc.json(), fc.string(), fc.string({ unit: fc.constantFrom("{", "}", '"', "$", "a", ":", "[", "]", ",", "1", ".", "e", "-") }));
+    const answered = fc.property(text, (source) => refusal(() => parseFilter(source)).length > 0);
+    expect(() => fc.assert(answered, { numRuns: 2_000 })).not.toThrow();
   });
 });
 

@@ -60,10 +60,16 @@ const WRAPPERS: Wrapper[] = [
   { keys: ["$symbol"], read: (node) => new BSONSymbol(textOf(node, "$symbol")) },
   { keys: ["$numberInt"], read: (node) => new Int32(Number(integerOf(node, "$numberInt", { least: -2_147_483_648n, most: 2_147_483_647n }))) },
   { keys: ["$numberLong"], read: (node) => Long.fromBigInt(integerOf(node, "$numberLong", { least: INT64_MIN, most: INT64_MAX })) },
-  { keys: ["$numberDouble"], read: (node) => new Double(Number(textOf(node, "$numberDouble", /^(?:-?Infinity|NaN|-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)$/))) },
+  {
+    keys: ["$numberDouble"],
+    read: (node) => new Double(Number(textOf(node, "$numberDouble", /^(?:-?Infinity|NaN|-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)$/))),
+  },
   { keys: ["$numberDecimal"], read: (node) => decimalOf(node) },
   { keys: ["$binary"], read: (node) => binaryOf(node) },
-  { keys: ["$uuid"], read: (node) => new Binary(Buffer.from(textOf(node, "$uuid", /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/).replaceAll("-", ""), "hex"), 4) },
+  {
+    keys: ["$uuid"],
+    read: (node) => new Binary(Buffer.from(textOf(node, "$uuid", /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/).replaceAll("-", ""), "hex"), 4),
+  },
   { keys: ["$code"], read: (node) => new Code(textOf(node, "$code")) },
   { keys: ["$code", "$scope"], read: (node) => new Code(textOf(node, "$code"), nodeToDocument(objectOf(node, "$scope"))) },
   { keys: ["$timestamp"], read: (node) => timestampOf(objectOf(node, "$timestamp")) },
@@ -118,7 +124,10 @@ function decimalOf(node: ObjectNode): Decimal128 {
 
 function binaryOf(node: ObjectNode): Binary {
   const inner = objectOf(node, "$binary");
-  return new Binary(Buffer.from(textOf(inner, "base64", /^[A-Za-z0-9+/]*={0,2}$/), "base64"), Number.parseInt(textOf(inner, "subType", /^[0-9a-fA-F]{1,2}$/), 16));
+  return new Binary(
+    Buffer.from(textOf(inner, "base64", /^[A-Za-z0-9+/]*={0,2}$/), "base64"),
+    Number.parseInt(textOf(inner, "subType", /^[0-9a-fA-F]{1,2}$/), 16),
+  );
 }
 
 function timestampOf(node: ObjectNode): Timestamp {

@@ -76,7 +76,9 @@ export function requireDatabase(connection: Connection, name?: string | undefine
     throw new AppError("NOT_FOUND", `${connection.address}: no database is named`, { fix: "Set MONGODB_ADMIN_DATABASE, or the database of the connection." });
   }
   if (/[/\\. "$*<>:|?\0]/.test(database) || Buffer.byteLength(database) > 63) {
-    throw new AppError("INVALID", `${JSON.stringify(database)} cannot be the name of a MongoDB database`, { fix: "Use letters, digits, - and _, at most 63 bytes." });
+    throw new AppError("INVALID", `${JSON.stringify(database)} cannot be the name of a MongoDB database`, {
+      fix: "Use letters, digits, - and _, at most 63 bytes.",
+    });
   }
   return database;
 }

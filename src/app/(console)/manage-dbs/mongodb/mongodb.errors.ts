@@ -33,7 +33,11 @@ const BY_CODE: Record<number, Known> = {
   43: { code: "CONFLICT", what: "closed the cursor before everything was read", fix: "Start again; a slow reader or a restart of the server can cause this." },
   48: { code: "CONFLICT", what: "already has a collection of this name", fix: "Choose another name, or drop the other one first." },
   50: { code: "TIMEOUT", what: "ran into the time limit", fix: "Narrow the filter, or add an index that fits it." },
-  59: { code: "UNSUPPORTED", what: "does not know this command", fix: "The server speaks only a part of MongoDB's protocol; this feature is not to be had on it." },
+  59: {
+    code: "UNSUPPORTED",
+    what: "does not know this command",
+    fix: "The server speaks only a part of MongoDB's protocol; this feature is not to be had on it.",
+  },
   96: { code: "LIMIT_EXCEEDED", what: "ran out of memory for the sort", fix: "Sort by an indexed field, or narrow the filter." },
   121: { code: "INVALID", what: "refused a document by the collection's validator", fix: "Look at the collection's validation rules." },
   166: { code: "INVALID", what: "refuses this operation on a view", fix: "Use the collection the view is made of." },
@@ -61,7 +65,11 @@ export function toAppError(error: unknown, place: ErrorPlace): AppError {
     return new AppError("TIMEOUT", `${where} did not answer in time`, { fix: "Try again; look at the load of the server.", detail: error.name, cause: error });
   }
   if (error instanceof MongoNetworkError) {
-    return new AppError("UNREACHABLE", `${where} closed the connection`, { fix: "Check that the server runs; the console connects again by itself.", detail: networkDetail(error), cause: error });
+    return new AppError("UNREACHABLE", `${where} closed the connection`, {
+      fix: "Check that the server runs; the console connects again by itself.",
+      detail: networkDetail(error),
+      cause: error,
+    });
   }
   if (error instanceof MongoParseError || error instanceof MongoInvalidArgumentError || error instanceof MongoAPIError) {
     return new AppError("INVALID", `${where}: the driver refuses the connection's settings or this input`, {
@@ -70,7 +78,11 @@ export function toAppError(error: unknown, place: ErrorPlace): AppError {
       cause: error,
     });
   }
-  return new AppError("INTERNAL", `${where} failed in an unexpected way`, { fix: "Try again; the log has the details.", detail: error instanceof Error ? error.name : "unknown", cause: error });
+  return new AppError("INTERNAL", `${where} failed in an unexpected way`, {
+    fix: "Try again; the log has the details.",
+    detail: error instanceof Error ? error.name : "unknown",
+    cause: error,
+  });
 }
 
 function selectionError(error: MongoServerSelectionError, where: string): AppError {
@@ -85,14 +97,23 @@ function selectionError(error: MongoServerSelectionError, where: string): AppErr
       cause: error,
     });
   }
-  if (/ENOTFOUND|EAI_AGAIN/.test(text)) return new AppError("UNREACHABLE", `${where}: the host name is not known`, { fix: "Correct the host in the connection's URL.", detail, cause: error });
+  if (/ENOTFOUND|EAI_AGAIN/.test(text))
+    return new AppError("UNREACHABLE", `${where}: the host name is not known`, { fix: "Correct the host in the connection's URL.", detail, cause: error });
   if (/ECONNREFUSED/.test(text)) {
-    return new AppError("UNREACHABLE", `${where} refuses connections`, { fix: "Check that the MongoDB server runs, and the port in the connection's URL.", detail, cause: error });
+    return new AppError("UNREACHABLE", `${where} refuses connections`, {
+      fix: "Check that the MongoDB server runs, and the port in the connection's URL.",
+      detail,
+      cause: error,
+    });
   }
   if (/wire version/i.test(text)) {
     return new AppError("UNSUPPORTED", `${where} is too old for this console`, { fix: "MongoDB 4.2 or newer is needed.", detail, cause: error });
   }
-  return new AppError("UNREACHABLE", `${where} does not answer within 5 s`, { fix: "Check that the MongoDB server runs and can be reached from here, and the host in the connection's URL.", detail, cause: error });
+  return new AppError("UNREACHABLE", `${where} does not answer within 5 s`, {
+    fix: "Check that the MongoDB server runs and can be reached from here, and the host in the connection's URL.",
+    detail,
+    cause: error,
+  });
 }
 
 function serverError(error: MongoServerError, where: string): AppError {
@@ -103,7 +124,11 @@ function serverError(error: MongoServerError, where: string): AppError {
   const cause = { cause: error };
   if (known) return new AppError(known.code, `${where} ${known.what}`, { fix: known.fix, detail, ...cause });
   if (/auth/i.test(name) || /authentication failed/i.test(error.message)) {
-    return new AppError("AUTH_FAILED", `${where} refuses the user name or the password`, { fix: "Correct the credentials of the connection.", detail, ...cause });
+    return new AppError("AUTH_FAILED", `${where} refuses the user name or the password`, {
+      fix: "Correct the credentials of the connection.",
+      detail,
+      ...cause,
+    });
   }
   return new AppError("INVALID", `${where} refuses this`, { fix: "The details say what the server did not like.", detail, ...cause });
 }
