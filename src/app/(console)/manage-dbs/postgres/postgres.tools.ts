@@ -1,0 +1,106 @@
+import "server-only";
+import { execFile } from "node:child_process";
+import { access, constants, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { AppError } from "@/server/errors";
+
+/** pg_dump and pg_restore of one version; they always come together. */
+export interface PostgresTools {
+  /** Absolute path of the directory with both. */
+  directory: string;
+  pgDump: string;
+  pgRestore: string;
+  major: number;
+  minor: number;
+  /** "15.18" */
+  version: string;
+}
+
+export interface ToolSearch {
+  /** A directory to look in first (POSTGRES_TOOLS_DIR). */
+  toolsDir?: string | undefined;
+  /** Replaces PATH, for tests. */
+  path?: string | undefined;
+  /** Replaces the directories packages install to, for tests. */
+  packageDirs?: readonly string[] | undefined;
+}
+
+const run = promisify(execFile);
+
+/** Parents whose children are versions: Debian, Homebrew on both chips, EnterpriseDB on macOS, Red Hat. */
+const VERSIONED_PARENTS: readonly { parent: string; child: RegExp; bin: string }[] = [
+  { parent: "/usr/lib/postgresql", child: /^\d+$/, bin: "bin" },
+  { parent: "/opt/homebrew/opt", child: /^(postgresql|libpq)(@\d+)?$/, bin: "bin" },
+  { parent: "/usr/local/opt", child: /^(postgresql|libpq)(@\d+)?$/, bin: "bin" },
+  { parent: "/Library/PostgreSQL", child: /^\d+$/, bin: "bin" },
+  { parent: "/usr", child: /^pgsql-\d+$/, bin: "bin" },
+  { parent: "/usr/libexec", child: /^postgresql\d+$/, bin: "" },
+];
+
+/** Every usable pair, newest first. Directories without both tools, or with tools that do not run, are left out. */
+export async function findAllTools(search: ToolSearch): Promise<PostgresTools[]> {
+  const directories = [
+    ...(search.toolsDir ? [search.toolsDir, join(search.toolsDir, "bin")] : []),
+    ...(await packageDirectories(search)),
+    ...pathDirectories(search),
+  ];
+  const found = await Promise.all([...new Set(directories)].map(inspect));
+  return found.filter((tools) => tools !== null).toSorted((left, right) => right.major - left.major || right.minor - left.minor);
+}
+
+async function packageDirectories(search: ToolSearch): Promise<string[]> {
+  if (search.packageDirs) return [...search.packageDirs];
+  const lists = await Promise.all(
+    VERSIONED_PARENTS.map(async ({ parent, child, bin }) => {
+      const names = await readdir(parent).catch(() => []);
+      return names.filter((name) => child.test(name)).map((name) => join(parent, name, bin));
+    }),
+  );
+  return lists.flat();
+}
+
+/** Relative parts of PATH depend on where the console was started; they are left out. */
+function pathDirectories(search: ToolSearch): string[] {
+  return (search.path ?? "").split(":").filter((directory) => directory.startsWith("/"));
+}
+
+async function inspect(directory: string): Promise<PostgresTools | null> {
+  const pgDump = join(directory, "pg_dump");
+  const pgRestore = join(directory, "pg_restore");
+  try {
+    await Promise.all([access(pgDump, constants.X_OK), access(pgRestore, constants.X_OK)]);
+    const outputs = await Promise.all(
+      [pgDump, pgRestore].map((tool) => run(tool, ["--version"], { timeout: 5_000, encoding: "utf8", env: { LC_ALL: "C" } as unknown as NodeJS.ProcessEnv })),
+    );
+    const [dump, restore] = outputs.map(({ stdout }) => readVersion(stdout));
+    if (!dump || !restore || dump.major !== restore.major) return null;
+    return { directory, pgDump, pgRestore, ...dump };
+  } catch {
+    return null;
+  }
+}
+
+/** "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "... 18beta1" */
+export function readVersion(text: string): { major: number; minor: number; version: string } | null {
+  const match = /\(PostgreSQL\) (\d+)(?:\.(\d+))?([a-z]+\d+)?/.exec(text);
+  if (!match) return null;
+  return { major: Number(match[1]), minor: Number(match[2] ?? 0), version: `${match[1]}${match[2] ? `.${match[2]}` : ""}${match[3] ?? ""}` };
+}
+
+/**
+ * The newest pair that can dump a server of this major version. Throws TOOL_MISSING when there is none, and says whether
+ * nothing was found or only older ones.
+ */
+export async function findTools(serverMajor: number, search: ToolSearch): Promise<PostgresTools> {
+  const [newest] = await findAllTools(search);
+  const fix = `Install the package postgresql-client-${serverMajor} (or newer), or set POSTGRES_TOOLS_DIR to the directory that holds pg_dump and pg_restore.`;
+  if (!newest) throw new AppError("TOOL_MISSING", "pg_dump and pg_restore are not installed on the console's machine", { fix });
+  if (newest.major < serverMajor) {
+    throw new AppError("TOOL_MISSING", `pg_dump ${newest.version} is older than the server (PostgreSQL ${serverMajor}), and refuses to read it`, {
+      fix,
+      detail: newest.directory,
+    });
+  }
+  return newest;
+}
