@@ -17,6 +17,8 @@ export interface OrderColumn {
   nullable: boolean;
   /** Writes an operator of the column's type so that it cannot mean another: `OPERATOR(pg_catalog.>)`. Absent: the bare sign. */
   operator?: (sign: ComparisonSign) => string;
+  /** Comparison with NULL where IS NULL means something else: a composite of NULLs in PostgreSQL. */
+  nullTest?: { is: string; isNot: string };
 }
 
 /** How the engine sorts NULL by itself: PostgreSQL as the largest value, SQLite as the smallest. Following it lets indexes serve the order. */
@@ -70,8 +72,8 @@ export function keysetConditions(options: {
         : `${bound} AND ${after({ order, values, nulls, parameter, index: 0, first: true })}`;
     });
   }
-  if (first.nullable && nullsComeLast(first, nulls) && values[0] !== null) conditions.push(() => `${first.expression} IS NULL`);
-  if (first.nullable && !nullsComeLast(first, nulls) && values[0] === null) conditions.push(() => `${first.expression} IS NOT NULL`);
+  if (first.nullable && nullsComeLast(first, nulls) && values[0] !== null) conditions.push(() => isNull(first));
+  if (first.nullable && !nullsComeLast(first, nulls) && values[0] === null) conditions.push(() => isNotNull(first));
   return conditions;
 }
 
@@ -82,6 +84,9 @@ const isPlainRange = (order: readonly OrderColumn[]): boolean =>
   order.every((column) => !column.nullable && column.direction === order[0]?.direction && sign(column, ">") === sign(order[0], ">"));
 
 const sign = (column: OrderColumn, plain: ComparisonSign): string => column.operator?.(plain) ?? plain;
+
+const isNull = (column: OrderColumn): string => `${column.expression} ${column.nullTest?.is ?? "IS NULL"}`;
+const isNotNull = (column: OrderColumn): string => `${column.expression} ${column.nullTest?.isNot ?? "IS NOT NULL"}`;
 
 function written(values: readonly KeyValue[], index: number, parameter: WriteParameter): string {
   const value = values[index];
@@ -110,7 +115,7 @@ function continueAfterNull(options: Omit<Step, "index" | "first">): string {
   const first = options.order[0];
   if (!first) throw staleCursor();
   if (options.order.length === 1) return "1 = 0";
-  return `${first.expression} IS NULL AND ${after({ ...options, index: 1, first: false })}`;
+  return `${isNull(first)} AND ${after({ ...options, index: 1, first: false })}`;
 }
 
 /** (c > v OR (c = v AND rest)), from column `index` on. */
@@ -120,7 +125,7 @@ function after(step: Step): string {
   const strict = strictlyAfter(step);
   if (step.index === step.order.length - 1) return strict;
   const equal =
-    step.values[step.index] === null ? `${column.expression} IS NULL` : `${column.expression} ${sign(column, "=")} ${written(step.values, step.index, step.parameter)}`;
+    step.values[step.index] === null ? isNull(column) : `${column.expression} ${sign(column, "=")} ${written(step.values, step.index, step.parameter)}`;
   return `(${strict} OR (${equal} AND ${after({ ...step, index: step.index + 1, first: false })}))`;
 }
 
@@ -128,9 +133,9 @@ function strictlyAfter(step: Step): string {
   const column = step.order[step.index];
   if (!column) throw staleCursor();
   const last = nullsComeLast(column, step.nulls);
-  if (step.values[step.index] === null) return last ? "1 = 0" : `${column.expression} IS NOT NULL`;
+  if (step.values[step.index] === null) return last ? "1 = 0" : isNotNull(column);
   const beyond = `${column.expression} ${sign(column, column.direction === "asc" ? ">" : "<")} ${written(step.values, step.index, step.parameter)}`;
-  return column.nullable && last && !step.first ? `(${beyond} OR ${column.expression} IS NULL)` : beyond;
+  return column.nullable && last && !step.first ? `(${beyond} OR ${isNull(column)})` : beyond;
 }
 
 const CursorContent = z.object({ v: z.literal(1), o: z.array(z.string().max(300)).max(40), k: z.array(KeyValue).max(40) }).strict();
