@@ -129,7 +129,7 @@ async function auditedBody({ options, request, source, fileName }: Body): Promis
             return;
           }
           bytes += next.value.length;
-          controller.enqueue(new Uint8Array(next.value.buffer, next.value.byteOffset, next.value.length));
+          controller.enqueue(new Uint8Array(next.value.buffer as ArrayBuffer, next.value.byteOffset, next.value.length));
         } catch (error) {
           settle("failed", error instanceof AppError ? `: ${error.message}` : ", then the source failed");
           controller.error(error);

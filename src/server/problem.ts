@@ -1,5 +1,5 @@
 import "server-only";
-import { withSecurityHeaders } from "@/server/auth/security-headers";
+import { withSecurityHeaders } from "@/server/security-response";
 import type { AppError, AppErrorCode } from "@/server/errors";
 
 export const HTTP_STATUS: Record<AppErrorCode, number> = {

@@ -11,6 +11,9 @@ export const trpc = createTRPCReact<AppRouter>();
 export type RouterInputs = inferRouterInputs<AppRouter>;
 export type RouterOutputs = inferRouterOutputs<AppRouter>;
 
+/** For queries a page repeats by itself: they do not keep an unattended session alive. */
+export const PASSIVE = { trpc: { context: { passive: true } } } as const;
+
 let browserClient: QueryClient | undefined;
 const queryClient = (): QueryClient => (typeof window === "undefined" ? makeQueryClient() : (browserClient ??= makeQueryClient()));
 
@@ -25,7 +28,11 @@ export function TrpcProvider({ children }: { children: ReactNode }) {
         splitLink({
           condition: (operation) => operation.type === "subscription",
           true: httpSubscriptionLink({ url: url() }),
-          false: httpBatchStreamLink({ url: url(), maxItems: 10, headers: { "x-console": "1" } }),
+          false: splitLink({
+            condition: (operation) => operation.context["passive"] === true,
+            true: httpBatchStreamLink({ url: url(), maxItems: 10, headers: { "x-console": "1", "x-console-passive": "1" } }),
+            false: httpBatchStreamLink({ url: url(), maxItems: 10, headers: { "x-console": "1" } }),
+          }),
         }),
       ],
     }),

@@ -23,14 +23,14 @@ export const jobsRouter = router({
   list: procedure
     .action("read")
     .meta({ openapi: { method: "GET", path: "/jobs", tags, summary: "Jobs, newest first" } })
-    .input(z.object({ limit: z.coerce.number().int().min(1).max(200).default(50), before: z.string().max(200).optional(), running: z.stringbool().optional(), connectionId: z.string().max(60).optional() }))
+    .input(z.object({ limit: z.coerce.number().int().min(1).max(200).default(50), before: z.string().max(200).optional(), running: z.enum(["true", "false"]).optional(), connectionId: z.string().max(60).optional() }))
     .output(JobPage)
     .query(async ({ ctx, input }) => {
       const before = parseCursor(input.before);
       const rows = await listJobs({
         limit: input.limit,
         before: before && { createdAt: before.time, id: before.id },
-        states: input.running ? ["queued", "running"] : undefined,
+        states: input.running === "true" ? ["queued", "running"] : undefined,
         connectionId: input.connectionId,
       });
       const last = rows.at(-1);

@@ -176,7 +176,7 @@ async function connect(connection: Connection, options: ClientOptions): Promise<
     disableClientInfo: true,
     connectTimeout: LIMITS.connectTimeoutMs,
     ...(options.commandTimeoutMs === undefined ? {} : { commandTimeout: options.commandTimeoutMs }),
-    ...(options.silenceMs === undefined ? {} : { socketTimeout: options.silenceMs }),
+    ...(options.silenceMs === undefined ? {} : { socketTimeout: options.silenceMs, stringNumbers: true }),
   });
   const link: Link = { redis, isOpen: false, reason: null, facts: null };
   redis.on("error", (error) => (link.reason ??= error));

@@ -1,8 +1,11 @@
 import "server-only";
 import { AppError } from "@/server/errors";
 
-/** What a server answers, untouched: bulk and simple strings are Buffers, failed commands inside a list are Errors. */
-export type Reply = Buffer | number | null | Error | Reply[];
+/**
+ * What a server answers, untouched: bulk and simple strings are Buffers, failed commands inside a list are Errors.
+ * Integers are digits in a job's client, where they may be beyond 2^53, numbers in the shared ones.
+ */
+export type Reply = Buffer | number | string | null | Error | Reply[];
 
 export function asList(reply: Reply | undefined): Reply[] {
   if (Array.isArray(reply)) return reply;
@@ -20,12 +23,13 @@ export function asBufferOrNull(reply: Reply | undefined): Buffer | null {
 
 /** Only for the server's own words (types, cursors, INFO), never for data. */
 export function asText(reply: Reply | undefined): string {
-  return typeof reply === "number" ? String(reply) : asBuffer(reply).toString("utf8");
+  return typeof reply === "number" || typeof reply === "string" ? String(reply) : asBuffer(reply).toString("utf8");
 }
 
 export function asNumber(reply: Reply | undefined): number {
   if (typeof reply === "number") return reply;
-  if (Buffer.isBuffer(reply) && /^-?\d+$/.test(reply.toString("latin1"))) return Number(reply.toString("latin1"));
+  const digits = Buffer.isBuffer(reply) ? reply.toString("latin1") : reply;
+  if (typeof digits === "string" && /^-?\d+$/.test(digits)) return Number(digits);
   throw unexpected("a number", reply);
 }
 

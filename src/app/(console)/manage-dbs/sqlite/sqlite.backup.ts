@@ -2,7 +2,7 @@ import "server-only";
 /** SQLite backups: one consistent copy by the backup API, checked by reading every page and row; restored beside as a new file. */
 import { access, constants, copyFile, link, mkdir, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Artefact, BackupEngine, ManifestObject, PlanCheck, RestorePlan, RestoreTarget, Verification } from "@/backups/engine";
+import type { Artefact, BackupEngine, ManifestObject, RestorePlan, RestoreTarget, Verification } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { buildConnection } from "@/server/connections";
 import { dataDir } from "@/server/control-plane/database";
@@ -129,8 +129,8 @@ function targetPath(connection: Connection, target: RestoreTarget): string {
   return join(directory, /\.(sqlite3?|db)$/.test(target.name) ? target.name : `${target.name}.sqlite`);
 }
 
-async function planChecks(artefact: Artefact, path: string): Promise<PlanCheck[]> {
-  const checks: PlanCheck[] = [];
+async function planChecks(artefact: Artefact, path: string): Promise<RestorePlan["checks"]> {
+  const checks: RestorePlan["checks"] = [];
   const exists = await access(path).then(() => true, () => false);
   checks.push(exists ? { result: "fail", title: "The name is taken", detail: `${path} exists; nothing is overwritten` } : { result: "pass", title: "The name is free", detail: path });
   const directory = await existingParent(path);

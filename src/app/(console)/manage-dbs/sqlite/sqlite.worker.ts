@@ -81,8 +81,10 @@ function cell(storage: string, value: unknown, length: bigint | null): WireCell 
   if (storage === "null") return null;
   if (storage === "integer") return { text: String(value), storage: "integer" };
   if (storage === "real") return { text: realText(value as number), storage: "real" };
-  if (storage === "text") return textCell(value as Buffer, whole);
-  return { text: (value as Buffer).toString("hex"), storage: "blob", ...whole };
+  // substr() of an empty blob is NULL in SQLite; the storage class says that it is there.
+  const bytes = (value as Buffer | null) ?? Buffer.alloc(0);
+  if (storage === "text") return textCell(bytes, whole);
+  return { text: bytes.toString("hex"), storage: "blob", ...whole };
 }
 
 /** The shortest text that reads back as the same double; always recognisable as a real. */

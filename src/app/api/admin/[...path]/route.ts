@@ -1,22 +1,30 @@
 /** The REST face, generated from the router. Nothing is written by hand here but the shape of errors and redirects. */
-import { TRPCError } from "@trpc/server";
+import type { TRPCError } from "@trpc/server";
 import { createOpenApiFetchHandler } from "trpc-to-openapi";
 import { checkRequestOrigin } from "@/server/auth/request-origin";
-import { withSecurityHeaders } from "@/server/auth/security-headers";
+import { withSecurityHeaders } from "@/server/security-response";
+import { boundedRequest } from "@/server/bounded-request";
 import { AppError } from "@/server/errors";
-import { LIMITS } from "@/server/limits";
 import { problem, problemResponse } from "@/server/problem";
 import { openApiDocument } from "@/trpc/openapi";
 import { createContext } from "@/trpc/context";
 import { appRouter } from "@/trpc/root";
 
 async function handle(request: Request): Promise<Response> {
-  const refused = checkRequestOrigin(request) ?? tooLarge(request);
-  if (refused) return problemResponse(refused);
+  try {
+    const refused = checkRequestOrigin(request);
+    if (refused) throw refused;
+    return await answer(await boundedRequest(request));
+  } catch (error) {
+    if (error instanceof AppError) return problemResponse(error);
+    throw error;
+  }
+}
+
+async function answer(request: Request): Promise<Response> {
   const context = await createContext(request.headers, { allowToken: true });
-  const { pathname } = new URL(request.url);
-  if (pathname === "/api/admin/openapi.json") {
-    if (!context.principal) return problemResponse(new AppError("UNAUTHENTICATED", "You are not signed in", { fix: "Sign in, or send an API token." }));
+  if (new URL(request.url).pathname === "/api/admin/openapi.json") {
+    if (!context.principal) throw new AppError("UNAUTHENTICATED", "You are not signed in", { fix: "Sign in, or send an API token." });
     return withSecurityHeaders(Response.json(openApiDocument()));
   }
   const errors: TRPCError[] = [];
@@ -26,19 +34,14 @@ async function handle(request: Request): Promise<Response> {
     router: appRouter,
     createContext: () => context,
     onError: ({ error }) => errors.push(error),
-    responseMeta: ({ data, info }) => redirectOf(data, info),
+    responseMeta: ({ data }) => redirectOf((data as unknown[] | undefined)?.[0]),
   });
   if (response.status < 400) return withSecurityHeaders(response);
   return asProblem(response, errors[0], context.requestId);
 }
 
-function tooLarge(request: Request): AppError | null {
-  if (Number(request.headers.get("content-length") ?? 0) <= LIMITS.requestBodyBytesMax) return null;
-  return new AppError("LIMIT_EXCEEDED", "The request is larger than 1 MiB", { fix: "Send less at once." });
-}
-
 /** A procedure that answers a file ticket becomes a redirect to its stream. */
-function redirectOf(data: unknown, _info: unknown): { status?: number; headers?: Record<string, string> } {
+function redirectOf(data: unknown): { status?: number; headers?: Record<string, string> } {
   const url = (data as { url?: unknown; expiresAt?: unknown } | null)?.url;
   return typeof url === "string" && url.startsWith("/api/files/") ? { status: 303, headers: { location: url } } : {};
 }

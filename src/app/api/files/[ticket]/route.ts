@@ -1,7 +1,7 @@
 /** File streams: the one hand-written handler. A ticket is spent on the first use; an error in the middle breaks the transfer. */
 import { openStream, type FileStream } from "@/server/file-streams";
 import { clientAddress, resolvePrincipal } from "@/server/auth/principal";
-import { withSecurityHeaders } from "@/server/auth/security-headers";
+import { withSecurityHeaders } from "@/server/security-response";
 import { AppError } from "@/server/errors";
 import { logger, newRequestId } from "@/server/logger";
 import { problemResponse } from "@/server/problem";

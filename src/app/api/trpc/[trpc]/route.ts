@@ -1,29 +1,33 @@
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
-import { problemResponse } from "@/server/problem";
 import { checkRequestOrigin } from "@/server/auth/request-origin";
-import { withSecurityHeaders } from "@/server/auth/security-headers";
+import { boundedRequest } from "@/server/bounded-request";
 import { AppError } from "@/server/errors";
 import { LIMITS } from "@/server/limits";
+import { problemResponse } from "@/server/problem";
+import { withSecurityHeaders } from "@/server/security-response";
 import { createContext } from "@/trpc/context";
 import { appRouter } from "@/trpc/root";
 
 async function handle(request: Request): Promise<Response> {
-  const refused = checkRequestOrigin(request) ?? checkSize(request);
-  if (refused) return problemResponse(refused);
-  const response = await fetchRequestHandler({
-    endpoint: "/api/trpc",
-    req: request,
-    router: appRouter,
-    createContext: () => createContext(request.headers, { allowToken: false }),
-  });
-  return withSecurityHeaders(response);
+  try {
+    const refused = checkRequestOrigin(request) ?? checkBatch(request);
+    if (refused) throw refused;
+    const response = await fetchRequestHandler({
+      endpoint: "/api/trpc",
+      req: await boundedRequest(request),
+      router: appRouter,
+      createContext: () => createContext(request.headers, { allowToken: false }),
+    });
+    return withSecurityHeaders(response);
+  } catch (error) {
+    if (error instanceof AppError) return problemResponse(error);
+    throw error;
+  }
 }
 
-function checkSize(request: Request): AppError | null {
-  const calls = decodeURIComponent(new URL(request.url).pathname).split(",").length;
-  if (calls > LIMITS.batchCallsMax) return new AppError("INVALID", `A batch holds at most ${LIMITS.batchCallsMax} calls`, { fix: "Send fewer calls at once." });
-  if (Number(request.headers.get("content-length") ?? 0) > LIMITS.requestBodyBytesMax) return new AppError("LIMIT_EXCEEDED", "The request is larger than 1 MiB", { fix: "Send less at once." });
-  return null;
+function checkBatch(request: Request): AppError | null {
+  const calls = new URL(request.url).pathname.split(/,|%2C/i).length;
+  return calls <= LIMITS.batchCallsMax ? null : new AppError("INVALID", `A batch holds at most ${LIMITS.batchCallsMax} calls`, { fix: "Send fewer calls at once." });
 }
 
 export { handle as GET, handle as POST };

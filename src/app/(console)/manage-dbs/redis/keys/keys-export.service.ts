@@ -7,7 +7,7 @@ import { redisError } from "../redis.errors";
 import { asBuffers, asList, asText, numberOrNull } from "../redis.reply";
 import { SeenKeys } from "../redis.seen-keys";
 import { speaks, type ServerFacts } from "../redis.server-facts";
-import { isSmall, readSmall } from "./keys-export.small";
+import { expiryDigits, isSmall, readSmall } from "./keys-export.small";
 import { exportedText, writeValue, type ExportedKey } from "./keys-export.values";
 import type { ExportKeysInput } from "./keys.schema";
 import { isGlob, scanCommand } from "./keys.service";
@@ -57,7 +57,8 @@ export async function* exportKeys(connection: Connection, input: ExportKeysInput
 }
 
 interface KeyWithExpiry extends ExportedKey {
-  expiresAtMs: number | null;
+  /** Digits: it may be beyond 2^53. */
+  expiresAtMs: string | null;
 }
 
 /** The text of all key lines in pieces; counts each key that is written whole. */
@@ -90,8 +91,8 @@ async function* bigKeyLine({ client, facts, input }: Export, key: KeyWithExpiry)
 }
 
 function lineStart(key: KeyWithExpiry, db: number): string {
-  const about = JSON.stringify({ db, k: exportedText(key.name), t: key.type, ...(key.expiresAtMs === null ? {} : { e: key.expiresAtMs }) });
-  return `${about.slice(0, -1)},"v":`;
+  const about = JSON.stringify({ db, k: exportedText(key.name), t: key.type });
+  return `${about.slice(0, -1)}${key.expiresAtMs === null ? "" : `,"e":${key.expiresAtMs}`},"v":`;
 }
 
 async function* scannedNames({ client, facts, input, pattern, signal }: Export): AsyncGenerator<Buffer[]> {
@@ -121,8 +122,7 @@ async function describe({ client, facts, input }: Export, names: Buffer[]): Prom
   const found = names.flatMap((name, index): KeyWithExpiry[] => {
     const [type, memory, expiry] = replies.slice(index * 3, index * 3 + 3);
     if (type instanceof Error) throw redisError(type, { address: client.address, doing: "export keys" });
-    const ms = numberOrNull(expiry) ?? -1;
-    const key = { name, type: asText(type), memoryBytes: numberOrNull(memory), length: 0, expiresAtMs: ms < 0 ? null : speaks(facts, 7) ? ms : now + ms };
+    const key = { name, type: asText(type), memoryBytes: numberOrNull(memory), length: 0, expiresAtMs: expiryDigits(expiry, speaks(facts, 7) ? 0 : now) };
     return key.type === "none" || (input.type !== undefined && key.type !== input.type) ? [] : [key];
   });
   const lengths = await client.run(found.map((key): CommandLine => (key.type in LENGTHS ? [LENGTHS[key.type] ?? "", key.name] : ["PING"])));

@@ -1,7 +1,7 @@
 import "server-only";
 import type { CommandLine, RedisClient } from "../redis.client";
 import { redisError } from "../redis.errors";
-import { asBuffer, asBuffers, asList, asPairs, asText, numberOrNull, type Reply } from "../redis.reply";
+import { asBuffer, asBuffers, asList, asPairs, asText, type Reply } from "../redis.reply";
 import { speaks } from "../redis.server-facts";
 import { exportedText, hasFieldExpiries, type ExportedKey, type ValueRequest } from "./keys-export.values";
 
@@ -27,7 +27,8 @@ const WHOLE: Record<string, WholeRead> = {
 export interface SmallValue {
   /** JSON text of the value. */
   value: string;
-  expiresAtMs: number | null;
+  /** Digits: it may be beyond 2^53. */
+  expiresAtMs: string | null;
 }
 
 export function isSmall(key: ExportedKey, facts: ValueRequest["facts"]): boolean {
@@ -45,7 +46,13 @@ export async function readSmall({ client, facts, keys }: { client: RedisClient; 
     if (executed instanceof Error) throw redisError(replies.slice(index * 5, index * 5 + 5).find((reply) => reply instanceof Error), { address: client.address, doing: "export keys" });
     const [type, expires, value] = asList(executed);
     if (asText(type) !== key.type || value === undefined) return null;
-    const ms = numberOrNull(expires) ?? -1;
-    return { value: JSON.stringify(WHOLE[key.type]?.render(value)), expiresAtMs: ms < 0 ? null : speaks(facts, 7) ? ms : now + ms };
+    return { value: JSON.stringify(WHOLE[key.type]?.render(value)), expiresAtMs: expiryDigits(expires, speaks(facts, 7) ? 0 : now) };
   });
+}
+
+/** Null for a key that does not expire. @param base added to the server's answer: now, where it says the time left */
+export function expiryDigits(expiry: Reply | undefined, base: number): string | null {
+  if (expiry === undefined || expiry === null || expiry instanceof Error) return null;
+  const ms = BigInt(asText(expiry));
+  return ms < 0n ? null : (ms + BigInt(base)).toString();
 }

@@ -1,0 +1,12 @@
+import "server-only";
+import { createBackupsRouter } from "@/backups/backups.router";
+import { createServerProcedures } from "@/trpc/engine-procedures";
+import { router } from "@/trpc/init";
+import { collectionsRouter } from "./collections/collections.router";
+import { mongodbServer } from "./mongodb.server";
+
+export const mongodbRouter = router({
+  ...createServerProcedures("mongodb", mongodbServer),
+  collections: collectionsRouter,
+  backups: createBackupsRouter("mongodb", mongodbServer.backup),
+});

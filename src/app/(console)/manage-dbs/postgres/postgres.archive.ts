@@ -1,0 +1,226 @@
+import "server-only";
+import { AppError } from "@/server/errors";
+
+/**
+ * Walks a pg_dump custom-format archive as its bytes pass: header, table of contents, and the borders of every data block up to
+ * the last byte. What is inside the blocks (compression, rows) is pg_restore's to read; that no byte is missing or too many is found here.
+ * Layout: pg_backup_archiver.c (WriteHead, WriteToc) and pg_backup_custom.c of PostgreSQL 12 to 18, archive versions 1.14 to 1.16.
+ */
+
+export interface TocEntry {
+  id: number;
+  /** Exactly as in the catalog. */
+  name: string;
+  /** "TABLE", "TABLE DATA", "EXTENSION", "ACL", ... */
+  kind: string;
+  schema: string | null;
+  owner: string;
+  tablespace: string | null;
+  definition: string | null;
+  /** Rows or large objects follow in a data block with this id. */
+  hasData: boolean;
+}
+
+export interface ArchiveToc {
+  /** "1.14" */
+  version: string;
+  /** Major version of the oldest pg_restore that reads it. */
+  toolMajor: number;
+  compressed: boolean;
+  database: string;
+  serverVersion: string;
+  dumpVersion: string;
+  entries: TocEntry[];
+}
+
+const TOOL_MAJORS: Record<string, number> = { "1.14": 12, "1.15": 16, "1.16": 17 };
+const FORMAT_CUSTOM = 1;
+const BLOCK_DATA = 1;
+const BLOCK_LARGE_OBJECTS = 3;
+const STRING_BYTES_MAX = 256 * 1024 * 1024;
+
+export class ArchiveWalk {
+  /** There once the head of the archive has passed. */
+  toc: ArchiveToc | null = null;
+  #rest: Buffer = Buffer.alloc(0);
+  #position = 0;
+  #skip = 0;
+  #integerBytes = 4;
+  #offsetBytes = 8;
+  #entriesLeft = 0;
+  #state: "head" | "entries" | "block" | "chunk" | "large object" | "large object chunk" = "head";
+  #seen = new Set<number>();
+
+  /** Takes the next bytes. Throws INTERNAL when they cannot follow. */
+  push(chunk: Buffer): void {
+    if (this.#skip >= chunk.length) {
+      this.#skip -= chunk.length;
+      return;
+    }
+    this.#rest = this.#rest.length === 0 ? chunk.subarray(this.#skip) : Buffer.concat([this.#rest, chunk.subarray(this.#skip)]);
+    this.#skip = 0;
+    this.#position = 0;
+    let done = 0;
+    try {
+      for (;;) {
+        this.#step();
+        done = this.#position;
+        if (this.#skip === 0) continue;
+        const here = Math.min(this.#skip, this.#rest.length - done);
+        this.#skip -= here;
+        this.#position = done += here;
+        if (this.#skip > 0) break;
+      }
+    } catch (error) {
+      if (error !== NEED_MORE) throw error;
+    }
+    this.#rest = Buffer.from(this.#rest.subarray(done));
+  }
+
+  /** Call after the last byte. Throws INTERNAL unless the archive ended where it must and every object's data was there. */
+  end(): ArchiveToc {
+    if (!this.toc) throw damaged(this.#rest.length === 0 && this.#state === "head" ? "it is empty" : "it ends inside its table of contents");
+    if (this.#state !== "block" || this.#rest.length > 0 || this.#skip > 0) throw damaged("it ends inside the data of an object");
+    const missing = this.toc.entries.filter((entry) => entry.hasData && !this.#seen.has(entry.id));
+    if (missing.length > 0) throw damaged(`the data of ${missing.length} objects is missing, first ${missing[0]?.schema ?? ""}.${missing[0]?.name ?? ""}`);
+    return this.toc;
+  }
+
+  #step(): void {
+    switch (this.#state) {
+      case "head":
+        return this.#readHead();
+      case "entries":
+        return this.#readEntry();
+      case "block":
+        return this.#readBlock();
+      case "chunk":
+        return this.#readChunk("block");
+      case "large object":
+        if (this.#integer() === 0) this.#state = "block";
+        else this.#state = "large object chunk";
+        return;
+      case "large object chunk":
+        return this.#readChunk("large object");
+    }
+  }
+
+  #readHead(): void {
+    const magic = this.#bytes(5).toString("latin1");
+    if (magic !== "PGDMP") throw damaged(`it does not begin as a pg_dump archive (${looksLike(this.#rest)})`);
+    const [major, minor] = [this.#byte(), this.#byte()];
+    this.#byte();
+    const version = `${major}.${minor}`;
+    const toolMajor = TOOL_MAJORS[version];
+    if (toolMajor === undefined) {
+      throw new AppError("UNSUPPORTED", `The archive has the format version ${version}, which the console does not know`, { fix: "Use pg_dump of PostgreSQL 12 to 18." });
+    }
+    this.#integerBytes = this.#byte();
+    this.#offsetBytes = this.#byte();
+    if (this.#integerBytes !== 4 || this.#offsetBytes > 8) throw damaged("its header makes no sense");
+    if (this.#byte() !== FORMAT_CUSTOM) throw damaged("it is a pg_dump archive of another format than custom");
+    const compressed = (minor >= 15 ? this.#byte() : this.#integer()) !== 0;
+    // Second, minute, hour, day, month, year and daylight saving of the dump.
+    for (let part = 0; part < 7; part += 1) this.#integer();
+    const [database, serverVersion, dumpVersion] = [this.#text(), this.#text(), this.#text()];
+    this.#entriesLeft = this.#integer();
+    this.toc = null;
+    this.#pending = { version, toolMajor, compressed, database: database ?? "", serverVersion: serverVersion ?? "", dumpVersion: dumpVersion ?? "", entries: [] };
+    this.#minor = minor;
+    this.#toEntries();
+  }
+
+  #pending: ArchiveToc | null = null;
+  #minor = 14;
+
+  #toEntries(): void {
+    this.#state = this.#entriesLeft > 0 ? "entries" : "block";
+    if (this.#state === "block") this.toc = this.#pending;
+  }
+
+  #readEntry(): void {
+    const id = this.#integer();
+    const hasData = this.#integer() !== 0;
+    this.#text();
+    this.#text();
+    const name = this.#text() ?? "";
+    const kind = this.#text() ?? "";
+    this.#integer();
+    const definition = this.#text();
+    this.#text();
+    this.#text();
+    const schema = this.#text();
+    const tablespace = this.#text();
+    this.#text();
+    if (this.#minor >= 16) this.#integer();
+    const owner = this.#text() ?? "";
+    this.#text();
+    while (this.#text() !== null);
+    this.#bytes(1 + this.#offsetBytes);
+    this.#pending?.entries.push({ id, name, kind, schema: schema === "" ? null : schema, owner, tablespace: tablespace === "" ? null : tablespace, definition, hasData });
+    this.#entriesLeft -= 1;
+    this.#toEntries();
+  }
+
+  #readBlock(): void {
+    const kind = this.#byte();
+    const id = this.#integer();
+    const entry = this.toc?.entries.find((known) => known.id === id && known.hasData);
+    if (!entry || (kind !== BLOCK_DATA && kind !== BLOCK_LARGE_OBJECTS)) throw damaged("after its last object come bytes that belong to none");
+    if (this.#seen.has(id)) throw damaged(`the data of ${entry.name} is in it twice`);
+    this.#seen.add(id);
+    this.#state = kind === BLOCK_DATA ? "chunk" : "large object";
+  }
+
+  #readChunk(after: "block" | "large object"): void {
+    const length = this.#integer();
+    if (length < 0) throw damaged("a data block has a length below zero");
+    if (length === 0) this.#state = after;
+    else this.#skip = length;
+  }
+
+  #bytes(count: number): Buffer {
+    if (this.#rest.length - this.#position < count) throw NEED_MORE;
+    return this.#rest.subarray(this.#position, (this.#position += count));
+  }
+
+  #byte(): number {
+    return this.#bytes(1)[0] ?? 0;
+  }
+
+  /** A sign byte, then the magnitude, least significant byte first. */
+  #integer(): number {
+    const bytes = this.#bytes(1 + this.#integerBytes);
+    const magnitude = bytes.readUInt32LE(1);
+    return bytes[0] === 0 ? magnitude : -magnitude;
+  }
+
+  #text(): string | null {
+    const length = this.#integer();
+    if (length < 0) return null;
+    if (length > STRING_BYTES_MAX) throw damaged("its table of contents makes no sense");
+    return this.#bytes(length).toString("utf8");
+  }
+}
+
+const NEED_MORE = Symbol("more bytes are needed");
+
+export function damaged(what: string, cause?: unknown): AppError {
+  return new AppError("INTERNAL", `The backup file is damaged: ${what}`, { fix: "Choose another backup, or take a new one.", detail: what, cause });
+}
+
+function looksLike(bytes: Buffer): string {
+  const start = bytes.subarray(0, 16).toString("latin1");
+  if (start.startsWith("\x1f\x8b")) return "it is gzip";
+  if (start.startsWith("SQLite format 3")) return "it is a SQLite file";
+  if (start.startsWith("REDIS")) return "it is a Redis snapshot";
+  if (start.startsWith("--") || /^(set|create|begin|copy)\b/i.test(start)) return "it is SQL text";
+  if (/^\s*</.test(start)) return "it is a web page";
+  return /^[\x20-\x7e\s]+$/.test(start) ? "it is text" : "unknown content";
+}
+
+/** `public.orders`, quoted where the name is not plain: the same for the same object everywhere, whatever the keywords of a version. */
+export function objectName(schema: string, name: string): string {
+  const part = (text: string): string => (/^[a-z_][a-z0-9_$]*$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`);
+  return `${part(schema)}.${part(name)}`;
+}

@@ -1,0 +1,13 @@
+import "server-only";
+import { createBackupsRouter } from "@/backups/backups.router";
+import { createTablesRouter } from "@/sql/tables.router";
+import { createServerProcedures } from "@/trpc/engine-procedures";
+import { router } from "@/trpc/init";
+import { postgresTables } from "./[connection]/tables/tables.service";
+import { postgresServer } from "./postgres.server";
+
+export const postgresRouter = router({
+  ...createServerProcedures("postgres", postgresServer),
+  tables: createTablesRouter("postgres", postgresTables),
+  backups: createBackupsRouter("postgres", postgresServer.backup),
+});

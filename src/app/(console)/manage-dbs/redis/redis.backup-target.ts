@@ -1,0 +1,45 @@
+import "server-only";
+import { AppError } from "@/server/errors";
+
+/** Which logical database of the backup goes into which one of the server. */
+export interface Placement {
+  from: number;
+  to: number;
+}
+
+/**
+ * Reads a restore target. "5": the backup's only (or first) non-empty database goes into 5. "0:5,3:6": 0 goes into 5 and 3
+ * into 6. What is not named is left out.
+ * @param available non-empty logical databases of the backup, in order
+ * @throws INVALID
+ */
+export function readPlacements(name: string, available: number[]): Placement[] {
+  const text = name.replace(/\s/g, "");
+  if (/^\d{1,7}$/.test(text)) return available[0] === undefined ? [] : [{ from: available[0], to: Number(text) }];
+  const placements = readTargetPairs(text);
+  const unknown = placements.find(({ from }) => !available.includes(from));
+  if (unknown) throw new AppError("INVALID", `The backup holds no keys of db${unknown.from}`, { fix: `It holds ${available.map((db) => `db${db}`).join(", ") || "no keys at all"}.` });
+  return placements;
+}
+
+/** The logical databases that a target touches, without knowing the backup. */
+export function targetDatabases(name: string): number[] {
+  const text = name.replace(/\s/g, "");
+  return /^\d{1,7}$/.test(text) ? [Number(text)] : readTargetPairs(text).map(({ to }) => to);
+}
+
+function readTargetPairs(text: string): Placement[] {
+  if (!/^\d{1,7}:\d{1,7}(,\d{1,7}:\d{1,7})*$/.test(text)) {
+    throw new AppError("INVALID", `"${text.slice(0, 50)}" names no logical database`, { fix: "Write a number (5), or for several databases pairs of from:to (0:5,3:6)." });
+  }
+  const placements = text.split(",").map((pair) => {
+    const [from = 0, to = 0] = pair.split(":").map(Number);
+    return { from, to };
+  });
+  for (const side of ["from", "to"] as const) {
+    if (new Set(placements.map((one) => one[side])).size < placements.length) {
+      throw new AppError("INVALID", side === "to" ? "Two databases cannot go into the same one" : "A database is named twice", { fix: "Name each database once: 0:5,3:6." });
+    }
+  }
+  return placements;
+}

@@ -1,0 +1,12 @@
+import "server-only";
+import { createBackupsRouter } from "@/backups/backups.router";
+import { createServerProcedures } from "@/trpc/engine-procedures";
+import { router } from "@/trpc/init";
+import { keysRouter } from "./keys/keys.router";
+import { redisServer } from "./redis.server";
+
+export const redisRouter = router({
+  ...createServerProcedures("redis", redisServer),
+  keys: keysRouter,
+  backups: createBackupsRouter("redis", redisServer.backup),
+});

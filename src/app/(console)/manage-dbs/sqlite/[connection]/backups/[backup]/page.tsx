@@ -1,0 +1,23 @@
+import type { Metadata } from "next";
+import { BackupDetailPanel } from "@/backups/backup-detail.panel";
+import { ConnectionFrame, mayOf, openConnectionPage, pageTitle } from "@/trpc/connection-page";
+import { api, HydrateClient } from "@/trpc/server";
+
+type Props = PageProps<"/manage-dbs/sqlite/[connection]/backups/[backup]">;
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  return { title: pageTitle("sqlite", (await params).connection, "Backup") };
+}
+
+export default async function Page({ params }: Props) {
+  const page = await openConnectionPage("sqlite", params);
+  const id = decodeURIComponent((await params).backup);
+  void api.sqlite.backups.get.prefetch({ connection: page.name, id });
+  return (
+    <HydrateClient>
+      <ConnectionFrame page={page}>
+        <BackupDetailPanel engine="sqlite" connection={page.name} id={id} may={mayOf(page)} />
+      </ConnectionFrame>
+    </HydrateClient>
+  );
+}

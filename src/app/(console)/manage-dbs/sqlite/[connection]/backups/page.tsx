@@ -1,0 +1,22 @@
+import type { Metadata } from "next";
+import { BackupsPanel } from "@/backups/backups.panel";
+import { ConnectionFrame, mayOf, openConnectionPage, pageTitle } from "@/trpc/connection-page";
+import { api, HydrateClient } from "@/trpc/server";
+
+type Props = PageProps<"/manage-dbs/sqlite/[connection]/backups">;
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  return { title: pageTitle("sqlite", (await params).connection, "Backups") };
+}
+
+export default async function Page({ params }: Props) {
+  const page = await openConnectionPage("sqlite", params);
+  void api.sqlite.backups.list.prefetch({ connection: page.name, limit: 200 });
+  return (
+    <HydrateClient>
+      <ConnectionFrame page={page}>
+        <BackupsPanel engine="sqlite" connection={page.name} may={mayOf(page)} />
+      </ConnectionFrame>
+    </HydrateClient>
+  );
+}

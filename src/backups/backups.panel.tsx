@@ -1,0 +1,191 @@
+"use client";
+import { Ellipsis, RotateCcw } from "lucide-react";
+import Link from "next/link";
+import { parseAsStringLiteral, useQueryState } from "nuqs";
+import { BackUpButton } from "@/backups/back-up-button";
+import { BackupBadges } from "@/backups/backup-badges";
+import { RunningJob } from "@/backups/running-job";
+import { timelineOf } from "@/backups/timeline-of";
+import { useBackupActions } from "@/backups/use-backup-actions";
+import type { BackupSummary } from "@/backups/backups.schema";
+import { EngineMark } from "@/components/engine-mark";
+import { QueryError } from "@/components/query-error";
+import { CountBadge } from "@/components/ui/badge";
+import { ButtonLink, IconButton } from "@/components/ui/button";
+import { Menu } from "@/components/ui/menu";
+import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
+import { RelativeTime } from "@/components/ui/relative-time";
+import { Segmented } from "@/components/ui/segmented";
+import { TableSkeleton } from "@/components/ui/skeleton";
+import { EmptyState } from "@/components/ui/states";
+import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { BackupTimeline, TimelineLegend } from "@/components/ui/timeline";
+import { ENGINES, type EngineId } from "@/engines";
+import { formatBytes, formatCount, formatDuration } from "@/lib/format";
+import { trpc } from "@/trpc/client";
+
+const SHOW = ["all", "verified", "failed"] as const;
+const REFRESH_MS = 10_000;
+
+export const backupHref = (backup: { connectionId: string; id: string }, step = ""): string =>
+  `/manage-dbs/${backup.connectionId}/backups/${encodeURIComponent(backup.id)}${step}`;
+
+interface BackupsPanelProps {
+  engine: EngineId;
+  connection: string;
+  may: { backup: boolean; download: boolean; restore: boolean };
+}
+
+/** The backups of one connection: the last 30 days, what runs, and the list. */
+export function BackupsPanel({ engine, connection, may }: BackupsPanelProps) {
+  const query = trpc[engine].backups.list.useQuery({ connection, limit: 200 }, { refetchInterval: REFRESH_MS });
+  const running = query.data?.backups.filter((backup) => backup.state === "running") ?? [];
+  return (
+    <div className="flex flex-col gap-3.5 p-4 max-md:p-3">
+      <BackupsView
+        query={query}
+        backups={query.data?.backups}
+        may={may}
+        action={may.backup ? <BackUpButton engine={engine} connection={connection} /> : null}
+        running={running.map((backup) => (
+          <RunningJob key={backup.jobId} jobId={backup.jobId} onEnd={() => void query.refetch()} />
+        ))}
+      />
+    </div>
+  );
+}
+
+/** The backups of every connection one may see. */
+export function AllBackupsPanel({ may }: { may: BackupsPanelProps["may"] }) {
+  const query = trpc.backups.list.useQuery({ limit: 200 }, { refetchInterval: REFRESH_MS });
+  return <BackupsView query={query} backups={query.data?.backups} may={may} action={null} running={null} withConnection />;
+}
+
+interface BackupsViewProps {
+  query: { error: Parameters<typeof QueryError>[0]["error"] | null; refetch(): unknown; isFetching: boolean; dataUpdatedAt: number };
+  backups: BackupSummary[] | undefined;
+  may: BackupsPanelProps["may"];
+  action: React.ReactNode;
+  running: React.ReactNode;
+  withConnection?: boolean;
+}
+
+function BackupsView({ query, backups, may, action, running, withConnection = false }: BackupsViewProps) {
+  const [show, setShow] = useQueryState("show", parseAsStringLiteral(SHOW).withDefault("all"));
+  if (query.error && !backups) return <QueryError error={query.error} onRetry={() => void query.refetch()} retrying={query.isFetching} />;
+  const shown = backups?.filter((backup) => show === "all" || (show === "failed" ? backup.state === "failed" : backup.verifiedAt !== null && backup.state === "complete"));
+  const verified = backups?.filter((backup) => backup.state === "complete" && backup.verifiedAt !== null).length ?? 0;
+  const failed = backups?.filter((backup) => backup.state === "failed").length ?? 0;
+  return (
+    <>
+      <Panel>
+        <PanelHead title="Last 30 days" note={backups ? `${backups.length} backups, ${verified} verified, ${failed} failed` : ""} end={<TimelineLegend />} />
+        <PanelBody className="overflow-x-auto">
+          <BackupTimeline backups={timelineOf(backups ?? [])} now={new Date(query.dataUpdatedAt || Date.now()).toISOString()} hrefOf={(mark) => hrefOfMark(backups, mark.id)} />
+        </PanelBody>
+      </Panel>
+      {running}
+      <Panel>
+        <PanelHead
+          title="Backups"
+          badge={backups ? <CountBadge>{backups.length}</CountBadge> : null}
+          end={
+            <span className="flex items-center gap-2">
+              <Segmented label="Show" name="show" value={show} onChange={(value) => void setShow(value)} options={SHOW.map((value) => ({ value, label: value.charAt(0).toUpperCase() + value.slice(1) }))} />
+              {action}
+            </span>
+          }
+        />
+        {shown === undefined ? <TableSkeleton columns={7} /> : null}
+        {shown?.length === 0 ? (
+          <EmptyState title={show === "all" ? "No backup yet" : `No ${show} backup`} action={show === "all" ? action : undefined}>
+            {show === "all" ? "A backup is read back whole before it is called good." : "Show all to see the others."}
+          </EmptyState>
+        ) : null}
+        {shown && shown.length > 0 ? <BackupTable backups={shown} may={may} withConnection={withConnection} /> : null}
+      </Panel>
+    </>
+  );
+}
+
+function hrefOfMark(backups: readonly BackupSummary[] | undefined, id: string): string {
+  const backup = backups?.find((candidate) => candidate.id === id);
+  return backup ? backupHref(backup) : "#";
+}
+
+function BackupTable({ backups, may, withConnection }: { backups: readonly BackupSummary[]; may: BackupsPanelProps["may"]; withConnection: boolean }) {
+  return (
+    <Table label="Backups">
+      <TableHead>
+        <tr>
+          <ColumnHead>When</ColumnHead>
+          {withConnection ? <ColumnHead>Connection</ColumnHead> : null}
+          <ColumnHead>State</ColumnHead>
+          <ColumnHead number>Size</ColumnHead>
+          <ColumnHead number className="max-md:hidden">Objects</ColumnHead>
+          <ColumnHead number className="max-md:hidden">Items</ColumnHead>
+          <ColumnHead number className="max-lg:hidden">Took</ColumnHead>
+          <ColumnHead className="max-lg:hidden">Consistency</ColumnHead>
+          <ColumnHead className="max-lg:hidden">Stored in</ColumnHead>
+          <ColumnHead><span className="sr-only">What to do</span></ColumnHead>
+        </tr>
+      </TableHead>
+      <tbody>
+        {backups.map((backup) => (
+          <BackupRow key={backup.id} backup={backup} may={may} withConnection={withConnection} />
+        ))}
+      </tbody>
+    </Table>
+  );
+}
+
+function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may: BackupsPanelProps["may"]; withConnection: boolean }) {
+  const actions = useBackupActions(backup);
+  const took = backup.finishedAt === null ? null : (Date.parse(backup.finishedAt) - Date.parse(backup.startedAt)) / 1000;
+  const complete = backup.state === "complete";
+  return (
+    <TableRow>
+      <RowHead>
+        <Link href={backupHref(backup)} className="font-medium hover:text-accent-text">
+          <RelativeTime time={backup.startedAt} show="moment" />
+        </Link>{" "}
+        <span className="text-12 font-normal text-fg-3"><RelativeTime time={backup.startedAt} /></span>
+      </RowHead>
+      {withConnection ? (
+        <TableCell>
+          <span className="inline-flex items-center gap-2">
+            <EngineMark engine={backup.engine} />
+            {ENGINES[backup.engine].label} / {backup.connectionId.slice(backup.engine.length + 1)}
+          </span>
+        </TableCell>
+      ) : null}
+      <TableCell><BackupBadges backup={backup} /></TableCell>
+      <TableCell number className="font-medium">{backup.bytes === null ? "" : formatBytes(backup.bytes)}</TableCell>
+      <TableCell number className="max-md:hidden">{backup.objectCount === null ? "" : formatCount(backup.objectCount)}</TableCell>
+      <TableCell number className="max-md:hidden">{backup.itemCount === null ? "" : formatCount(backup.itemCount)}</TableCell>
+      <TableCell number className="max-lg:hidden">{took === null ? "" : formatDuration(took)}</TableCell>
+      <TableCell className="max-lg:hidden">{backup.consistency}</TableCell>
+      <TableCell className="max-lg:hidden">{backup.state === "failed" ? <span className="text-red-text">{backup.error?.message}</span> : complete ? "disk" : ""}</TableCell>
+      <TableCell className="text-right">
+        <span className="inline-flex items-center gap-1">
+          {complete && may.restore ? (
+            <ButtonLink size="sm" href={backupHref(backup, "/restore")}>
+              <RotateCcw aria-hidden className="sr-only" />
+              Restore
+            </ButtonLink>
+          ) : null}
+          <Menu
+            align="end"
+            trigger={<IconButton label={`More about the backup ${backup.id}`} size="sm"><Ellipsis aria-hidden /></IconButton>}
+            items={[
+              { label: "Open", href: backupHref(backup) },
+              { label: "Open job", href: `/jobs/${backup.jobId}` },
+              ...(complete && may.backup ? [{ label: "Verify again", onSelect: actions.verify }] : []),
+              ...(complete && may.download ? [{ label: "Download", onSelect: actions.download }, { label: "Download manifest", onSelect: actions.downloadManifest }] : []),
+            ]}
+          />
+        </span>
+      </TableCell>
+    </TableRow>
+  );
+}
