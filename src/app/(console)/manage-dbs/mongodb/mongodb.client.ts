@@ -70,7 +70,7 @@ export function databaseOf(connection: Connection): string | null {
 }
 
 /** @throws AppError NOT_FOUND when no database is named anywhere */
-export function requireDatabase(connection: Connection, name?: string | undefined): string {
+export function requireDatabase(connection: Connection, name?: string): string {
   const database = name ?? databaseOf(connection);
   if (!database) {
     throw new AppError("NOT_FOUND", `${connection.address}: no database is named`, { fix: "Set MONGODB_ADMIN_DATABASE, or the database of the connection." });

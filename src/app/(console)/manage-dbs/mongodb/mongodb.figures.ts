@@ -1,6 +1,6 @@
 import "server-only";
 
-import { type Document, type MongoClient, MongoServerError } from "mongodb";
+import { type Document, Double, Int32, Long, type MongoClient, MongoServerError } from "mongodb";
 
 /** Figures are asked for one by one, and each may be missing: servers that only speak MongoDB's protocol report a part of them. */
 
@@ -14,15 +14,12 @@ export async function attempt<T>(work: Promise<T>): Promise<T | null> {
   }
 }
 
-/** A number out of whatever the driver decoded: number, bigint, Long, Double, Decimal128. Null for anything else. */
+/** A number out of whatever the driver decoded: number, bigint, Long, Double, Int32. Null for anything else. */
 export function numberOf(value: unknown): number | null {
   if (typeof value === "number") return Number.isFinite(value) ? value : null;
   if (typeof value === "bigint") return Number(value);
-  if (typeof value === "object" && value !== null && "_bsontype" in value) {
-    const number = Number(String(value));
-    return Number.isFinite(number) ? number : null;
-  }
-  return null;
+  if (value instanceof Long) return value.toNumber();
+  return value instanceof Double || value instanceof Int32 ? value.value : null;
 }
 
 /** The databases this user may see; null when the server does not say. Not every server knows `authorizedDatabases`. */

@@ -58,7 +58,7 @@ export async function* rawBatches(cursor: BatchCursor): AsyncGenerator<Buffer[]>
 
 /** All documents of a command that answers with a cursor, raw: for listCollections and listIndexes, which are short. */
 export async function rawCommand(db: Db, command: Document): Promise<Buffer[]> {
-  const cursor = db.runCursorCommand(command, { raw: true } as object);
+  const cursor = db.runCursorCommand(command, { raw: true });
   const found: Buffer[] = [];
   try {
     for await (const document of cursor) found.push(Buffer.from(document as unknown as Buffer));

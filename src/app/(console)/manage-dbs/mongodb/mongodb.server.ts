@@ -15,7 +15,11 @@ export const mongodbServer: EngineServer = {
   async openExport(connection, request, context) {
     const input = ExportInput.safeParse(request);
     if (!input.success) throw new AppError("INVALID", z.prettifyError(input.error));
-    return { fileName: `${input.data.collection}.jsonl`, contentType: "application/jsonl; charset=utf-8", chunks: exportCollection(connection, input.data, context) };
+    return {
+      fileName: `${input.data.collection}.jsonl`,
+      contentType: "application/jsonl; charset=utf-8",
+      chunks: exportCollection(connection, input.data, context),
+    };
   },
   backup: pendingBackup,
   close: (connectionId) => (connectionId === undefined ? closeAll() : closeClient(connectionId)),

@@ -78,8 +78,10 @@ export class ArchiveParser {
   /** @throws ArchiveError when the archive is not at its end */
   finish(): void {
     if (this.state === "magic" && this.keptBytes === 0) throw new ArchiveError("The file is empty");
-    if (this.keptBytes > 0 && this.state === "between") throw new ArchiveError(`${this.keptBytes} bytes follow the last block: this is no whole archive, or something was appended`);
-    if (this.state !== "between" || this.keptBytes > 0) throw new ArchiveError(`The archive is cut short${this.current ? ` in ${this.current.collection}` : ""}`);
+    if (this.keptBytes > 0 && this.state === "between")
+      throw new ArchiveError(`${this.keptBytes} bytes follow the last block: this is no whole archive, or something was appended`);
+    if (this.state !== "between" || this.keptBytes > 0)
+      throw new ArchiveError(`The archive is cut short${this.current ? ` in ${this.current.collection}` : ""}`);
     const open = [...this.namespaces.values()].filter((namespace) => !namespace.ended);
     const absent = this.collections.filter((entry) => !this.seenData(entry));
     const missing = [...open.map((namespace) => namespace.collection), ...absent.map((entry) => entry.collection)];
@@ -88,7 +90,10 @@ export class ArchiveParser {
 
   /** A time series may keep its documents under its buckets' name. */
   private seenData(entry: ArchiveCollection): boolean {
-    return this.namespaces.has(namespaceKey(entry.database, entry.collection)) || this.namespaces.has(namespaceKey(entry.database, `system.buckets.${entry.collection}`));
+    return (
+      this.namespaces.has(namespaceKey(entry.database, entry.collection)) ||
+      this.namespaces.has(namespaceKey(entry.database, `system.buckets.${entry.collection}`))
+    );
   }
 
   private parse(bytes: Buffer): number {
@@ -143,7 +148,8 @@ export class ArchiveParser {
     try {
       validateBson(bytes, { depthMax: this.options.depthMax });
     } catch (error) {
-      if (error instanceof BsonError) throw new ArchiveError(`A document${this.current ? ` of ${this.current.collection}` : ""} is damaged: ${error.message}`, { cause: error });
+      if (error instanceof BsonError)
+        throw new ArchiveError(`A document${this.current ? ` of ${this.current.collection}` : ""} is damaged: ${error.message}`, { cause: error });
       throw error;
     }
     switch (this.state) {
@@ -167,10 +173,17 @@ export class ArchiveParser {
 
   private addCollection(bytes: Buffer): void {
     this.preludeBytes += bytes.length;
-    if (this.collections.length >= COLLECTIONS_MAX || this.preludeBytes > PRELUDE_BYTES_MAX) throw new ArchiveError("The archive lists more collections than this console reads");
+    if (this.collections.length >= COLLECTIONS_MAX || this.preludeBytes > PRELUDE_BYTES_MAX)
+      throw new ArchiveError("The archive lists more collections than this console reads");
     const fields = fieldsOf(bytes);
-    const entry = { database: text(fields, "db"), collection: text(fields, "collection"), metadata: text(fields, "metadata"), type: fields.has("type") ? text(fields, "type") : "" };
-    if (this.collections.some((other) => other.database === entry.database && other.collection === entry.collection)) throw new ArchiveError(`${entry.collection} is listed twice`);
+    const entry = {
+      database: text(fields, "db"),
+      collection: text(fields, "collection"),
+      metadata: text(fields, "metadata"),
+      type: fields.has("type") ? text(fields, "type") : "",
+    };
+    if (this.collections.some((other) => other.database === entry.database && other.collection === entry.collection))
+      throw new ArchiveError(`${entry.collection} is listed twice`);
     this.collections.push(entry);
   }
 
@@ -193,7 +206,8 @@ export class ArchiveParser {
       return;
     }
     const computed = namespace.crc.value();
-    if (computed !== crc) throw new ArchiveError(`The checksum of ${collection} is wrong: the archive says ${crcHex(crc)}, its documents give ${crcHex(computed)}`);
+    if (computed !== crc)
+      throw new ArchiveError(`The checksum of ${collection} is wrong: the archive says ${crcHex(crc)}, its documents give ${crcHex(computed)}`);
     namespace.ended = true;
     this.events.push({ kind: "end", database, collection, count: namespace.count, bytes: namespace.bytes, crc: crcHex(computed) });
     this.state = "end-block";

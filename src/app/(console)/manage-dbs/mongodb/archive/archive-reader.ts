@@ -8,8 +8,8 @@ import { ArchiveError } from "@/app/(console)/manage-dbs/mongodb/archive/archive
 import { type ArchiveEvent, ArchiveParser } from "@/app/(console)/manage-dbs/mongodb/archive/archive-parser";
 
 /** gzip of real documents stays far below; a file beyond it is made to fill disks and time. */
-const EXPANSION_RATIO_MAX = 200;
-const EXPANSION_FREE_BYTES = 512 * 1024 * 1024;
+const EXPANSION_RATIO_MAX = 400;
+const EXPANSION_FREE_BYTES = 128 * 1024 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 const DEPTH_MAX = 200;
 

@@ -2,7 +2,13 @@ import "server-only";
 
 import { BSON, Int32, Long } from "mongodb";
 
-import { ARCHIVE_MAGIC, ARCHIVE_VERSION, type ArchiveCollection, DOCUMENT_BYTES_MAX, TERMINATOR } from "@/app/(console)/manage-dbs/mongodb/archive/archive-format";
+import {
+  ARCHIVE_MAGIC,
+  ARCHIVE_VERSION,
+  type ArchiveCollection,
+  DOCUMENT_BYTES_MAX,
+  TERMINATOR,
+} from "@/app/(console)/manage-dbs/mongodb/archive/archive-format";
 import { Crc64, crcHex } from "@/app/(console)/manage-dbs/mongodb/archive/crc64-xz";
 import { AppError } from "@/server/errors";
 
@@ -50,7 +56,9 @@ function prelude(options: { serverVersion: string; toolVersion: string; collecti
     magic,
     // Collections follow one another: with a higher figure than is true mongorestore waits for ever.
     bson({ concurrent_collections: new Int32(1), version: ARCHIVE_VERSION, server_version: options.serverVersion, tool_version: options.toolVersion }),
-    ...options.collections.map((entry) => bson({ db: entry.database, collection: entry.collection, metadata: entry.metadata, size: new Int32(0), type: entry.type })),
+    ...options.collections.map((entry) =>
+      bson({ db: entry.database, collection: entry.collection, metadata: entry.metadata, size: new Int32(0), type: entry.type }),
+    ),
     TERMINATOR,
   ]);
 }

@@ -38,8 +38,18 @@ export class Crc64 {
     const length = bytes.length;
     // The indices are within the arrays by construction; `as number` keeps the loop free of checks.
     for (; position + 8 <= length; position += 8) {
-      const a = low ^ ((bytes[position] as number) | ((bytes[position + 1] as number) << 8) | ((bytes[position + 2] as number) << 16) | ((bytes[position + 3] as number) << 24));
-      const b = high ^ ((bytes[position + 4] as number) | ((bytes[position + 5] as number) << 8) | ((bytes[position + 6] as number) << 16) | ((bytes[position + 7] as number) << 24));
+      const a =
+        low ^
+        ((bytes[position] as number) |
+          ((bytes[position + 1] as number) << 8) |
+          ((bytes[position + 2] as number) << 16) |
+          ((bytes[position + 3] as number) << 24));
+      const b =
+        high ^
+        ((bytes[position + 4] as number) |
+          ((bytes[position + 5] as number) << 8) |
+          ((bytes[position + 6] as number) << 16) |
+          ((bytes[position + 7] as number) << 24));
       const i0 = 1792 + (a & 0xff);
       const i1 = 1536 + ((a >>> 8) & 0xff);
       const i2 = 1280 + ((a >>> 16) & 0xff);
@@ -48,8 +58,24 @@ export class Crc64 {
       const i5 = 512 + ((b >>> 8) & 0xff);
       const i6 = 256 + ((b >>> 16) & 0xff);
       const i7 = b >>> 24;
-      low = (LOW[i0] as number) ^ (LOW[i1] as number) ^ (LOW[i2] as number) ^ (LOW[i3] as number) ^ (LOW[i4] as number) ^ (LOW[i5] as number) ^ (LOW[i6] as number) ^ (LOW[i7] as number);
-      high = (HIGH[i0] as number) ^ (HIGH[i1] as number) ^ (HIGH[i2] as number) ^ (HIGH[i3] as number) ^ (HIGH[i4] as number) ^ (HIGH[i5] as number) ^ (HIGH[i6] as number) ^ (HIGH[i7] as number);
+      low =
+        (LOW[i0] as number) ^
+        (LOW[i1] as number) ^
+        (LOW[i2] as number) ^
+        (LOW[i3] as number) ^
+        (LOW[i4] as number) ^
+        (LOW[i5] as number) ^
+        (LOW[i6] as number) ^
+        (LOW[i7] as number);
+      high =
+        (HIGH[i0] as number) ^
+        (HIGH[i1] as number) ^
+        (HIGH[i2] as number) ^
+        (HIGH[i3] as number) ^
+        (HIGH[i4] as number) ^
+        (HIGH[i5] as number) ^
+        (HIGH[i6] as number) ^
+        (HIGH[i7] as number);
     }
     for (; position < length; position++) {
       const index = (low ^ (bytes[position] as number)) & 0xff;

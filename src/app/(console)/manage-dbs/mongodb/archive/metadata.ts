@@ -109,7 +109,8 @@ function membersOf(value: BsonValue): Map<string, BsonValue> {
   return members;
 }
 
-const textOf = (value: BsonValue | undefined): string | null => (value?.type === BSON_TYPE.string ? value.bytes.toString("utf8", value.start + 4, value.end - 1) : null);
+const textOf = (value: BsonValue | undefined): string | null =>
+  value?.type === BSON_TYPE.string ? value.bytes.toString("utf8", value.start + 4, value.end - 1) : null;
 
 function uuidHex(value: BsonValue | undefined): string | null {
   return value?.type === BSON_TYPE.binary && value.end - value.start === 21 ? value.bytes.toString("hex", value.start + 5, value.end) : null;

@@ -54,15 +54,22 @@ export const collectionsRouter = router({
 
   count: procedure
     .action("read")
-    .meta({ openapi: { method: "GET", path: `${path}/{collection}/count`, tags, summary: "Documents counted exactly, or the estimate when that takes too long" } })
+    .meta({
+      openapi: { method: "GET", path: `${path}/{collection}/count`, tags, summary: "Documents counted exactly, or the estimate when that takes too long" },
+    })
     .input(CountInput)
     .output(CountResult)
     .query(({ ctx, input, signal }) => countDocuments(ctx.connection, input, { signal: deadline(signal) })),
 
   export: procedure
     .action("export")
-    .meta({ redirect: true, openapi: { method: "GET", path: `${path}/{collection}/export`, tags, summary: "A collection as Extended JSON lines (303 to the stream)" } })
+    .meta({
+      redirect: true,
+      openapi: { method: "GET", path: `${path}/{collection}/export`, tags, summary: "A collection as Extended JSON lines (303 to the stream)" },
+    })
     .input(ExportInput)
     .output(FileTicket)
-    .query(({ ctx, input, path: procedurePath }) => issueTicket(ctx.principal, { kind: "export", connectionId: ctx.connection.id, procedure: procedurePath, input })),
+    .query(({ ctx, input, path: procedurePath }) =>
+      issueTicket(ctx.principal, { kind: "export", connectionId: ctx.connection.id, procedure: procedurePath, input }),
+    ),
 });

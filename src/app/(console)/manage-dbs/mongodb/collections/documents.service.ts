@@ -164,7 +164,7 @@ export async function countDocuments(
     const signal = context.signal ? AbortSignal.any([deadline, context.signal]) : deadline;
     try {
       const pipeline = [{ $match: filter }, { $group: { _id: null, n: { $sum: 1 } } }];
-      const [row] = await collection.aggregate<{ n: number }>(pipeline as object[], { maxTimeMS: LIMITS.exactCountTimeoutMs, signal }).toArray();
+      const [row] = await collection.aggregate<{ n: number }>(pipeline, { maxTimeMS: LIMITS.exactCountTimeoutMs, signal }).toArray();
       return { count: Number(row?.n ?? 0), exact: true, elapsedMs: elapsed() };
     } catch (error) {
       throwIfCancelled(context.signal);
