@@ -20,10 +20,12 @@ export function logger(): Logger {
   );
 }
 
+const LOGGED_MAX = 16_384;
+
 function errorWithoutSecrets(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { type, message, stack } = stdSerializers.errWithCause(error);
-  return { type, message: maskCredentials(message), stack: maskCredentials(stack) };
+  return { type, message: maskCredentials(message.slice(0, LOGGED_MAX)), stack: maskCredentials(stack.slice(0, LOGGED_MAX)) };
 }
 
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";

@@ -26,3 +26,12 @@ export async function temporaryControlPlane(settings: Record<string, string> = {
     },
   };
 }
+
+/** For tests: changes settings of the running process; an absent one of ADMIN_* and CONSOLE_URL becomes unset. */
+export async function useSettings(
+  settings: Partial<Record<"ADMIN_EMAIL" | "ADMIN_PASSWORD" | "ADMIN_API_TOKEN" | "CONSOLE_URL" | "TRUST_PROXY", string>>,
+): Promise<void> {
+  const { env } = await import("@/env");
+  const unset = { ADMIN_EMAIL: undefined, ADMIN_PASSWORD: undefined, ADMIN_API_TOKEN: undefined, CONSOLE_URL: undefined, TRUST_PROXY: "off" };
+  Object.assign(env(), unset, settings);
+}

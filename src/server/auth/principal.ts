@@ -104,7 +104,7 @@ async function resolveToken(authorization: string, headers: Headers): Promise<Pr
 }
 
 /** The first cookie of that name, as browsers send them: no decoding, its alphabet needs none. */
-function readCookie(headers: Headers, name: string): string | null {
+export function readCookie(headers: Headers, name: string): string | null {
   for (const pair of (headers.get("cookie") ?? "").split(";")) {
     const [key, value] = [pair.slice(0, pair.indexOf("=")).trim(), pair.slice(pair.indexOf("=") + 1).trim()];
     if (key === name && value !== "") return value;

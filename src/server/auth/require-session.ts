@@ -2,10 +2,8 @@ import "server-only";
 import { cache } from "react";
 import { headers } from "next/headers";
 import { redirect } from "next/navigation";
+import { PATH_HEADER } from "@/server/auth/path-header";
 import { type Principal, resolvePrincipal } from "@/server/auth/principal";
-
-/** Set by proxy.ts: the path and query that were asked for. */
-export const PATH_HEADER = "x-console-path";
 
 /** Who looks at this page; sends to the sign-in page when nobody does. One look-up a request. */
 export const requireSession = cache(async (): Promise<Principal> => {
