@@ -1,3 +1,15 @@
+// The constant headers of src/server/auth/security-headers.ts (a test compares): proxy.ts does not see static files and /api.
+const securityHeaders = {
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Permissions-Policy":
+    "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+};
+const asList = (headers) => Object.entries(headers).map(([key, value]) => ({ key, value }));
+
 /** @type {import('next').NextConfig} */
 export default {
   output: "standalone",
@@ -10,5 +22,12 @@ export default {
   serverExternalPackages: ["@node-rs/argon2", "better-sqlite3", "pino"],
   productionBrowserSourceMaps: false,
   devIndicators: false,
+  headers: async () => [
+    { source: "/:path*", headers: asList(securityHeaders) },
+    {
+      source: "/api/:path*",
+      headers: asList({ "Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox" }),
+    },
+  ],
   outputFileTracingExcludes: { "*": [".tools/**", ".sandbox/**", ".data/**", ".test/**", "docs/**"] },
 };

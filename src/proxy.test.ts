@@ -1,6 +1,8 @@
 import { NextRequest } from "next/server";
 import { afterAll, describe, expect, it } from "vitest";
 import { config, proxy } from "@/proxy";
+import { API_HEADERS, SECURITY_HEADERS } from "@/server/auth/security-headers";
+import nextConfig from "../next.config.mjs";
 import { temporaryControlPlane, useSettings } from "@/test/control-plane";
 
 const plane = await temporaryControlPlane();
@@ -51,6 +53,13 @@ describe("headers", () => {
     expect(ask("/", cookie).headers.get("strict-transport-security")).toBe("max-age=31536000; includeSubDomains");
     await useSettings({});
   });
+});
+
+it("next.config.mjs serves the same constant headers", async () => {
+  const [all, api] = (await nextConfig.headers?.()) ?? [];
+  const asRecord = (entry: typeof all) => Object.fromEntries((entry?.headers ?? []).map(({ key, value }) => [key, value]));
+  expect(asRecord(all)).toEqual(SECURITY_HEADERS);
+  expect({ ...SECURITY_HEADERS, ...asRecord(api) }).toEqual(API_HEADERS);
 });
 
 describe("ways", () => {

@@ -4,7 +4,7 @@ import { runner, stopJobs } from "@/backups/jobs";
 import { sweepAfterCrash } from "@/backups/sweep";
 import type { EngineId } from "@/engines";
 import { env, keys } from "@/env";
-import { ensureFirstAdmin } from "@/server/auth/first-admin";
+import { startAuth, stopAuth } from "@/server/auth/start";
 import { connectionById, listConnections } from "@/server/connections";
 import { controlPlane, migrate } from "@/server/control-plane/database";
 import { logger } from "@/server/logger";
@@ -26,7 +26,7 @@ export async function boot(): Promise<void> {
   }
   const swept = await sweepAfterCrash((connectionId) => engineServers[connectionId.split("/")[0] as EngineId].backup);
   if (swept > 0) logger().warn({ jobs: swept }, "jobs of an earlier run were marked failed");
-  const { setUpUrl } = await ensureFirstAdmin();
+  const { setUpUrl } = await startAuth();
   if (setUpUrl) process.stdout.write(`\nFirst start: open this link once to make the admin\n  ${setUpUrl}\n\n`);
   logger().info({ boot: runner().bootId }, "console started");
   startSampling();
@@ -61,6 +61,7 @@ function stopOnSignals(): void {
     stopping().abort();
     await stopJobs(STOP_WITHIN_MS);
     await Promise.race([Promise.allSettled(Object.values(engineServers).map((engine) => engine.close())), new Promise((resolve) => setTimeout(resolve, STOP_WITHIN_MS).unref())]);
+    stopAuth();
     await controlPlane().destroy();
     process.exit(0);
   };

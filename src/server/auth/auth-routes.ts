@@ -44,7 +44,7 @@ async function postSignIn(request: Request, path: readonly string[]): Promise<Re
   const { fields, asForm } = await readFields(request);
   const before = await resolvePrincipal(request.headers, { allowToken: false });
   const answer = await callNextAuth({ method: "POST", path, body: fields, cookies: authCookies(request), ...sender(request) });
-  if (answer.refusal !== undefined) throw answer.refusal;
+  if (answer.refusal) throw answer.refusal;
   if (!answer.cookies.some((line) => line.startsWith(`${SESSION_COOKIE}=`))) throw badCsrf();
   // The session this browser had until now ends: an old cookie is worth nothing after a sign-in.
   if (before) await signOut(before);

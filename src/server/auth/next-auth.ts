@@ -19,7 +19,7 @@ const cookieOptions = { httpOnly: true, sameSite: "strict", path: "/", secure: t
 interface Exchange {
   address: string;
   userAgent: string;
-  refusal: unknown;
+  refusal: Error | null;
 }
 const exchanges = (): AsyncLocalStorage<Exchange> => single("next-auth-exchange", () => new AsyncLocalStorage<Exchange>());
 
@@ -60,7 +60,7 @@ async function authorize(credentials: Record<"email" | "password", string> | und
     });
     return { id: sessionId };
   } catch (error) {
-    exchange.refusal = error;
+    exchange.refusal = error instanceof Error ? error : new Error(String(error));
     return null;
   }
 }
@@ -83,8 +83,8 @@ export interface AuthAnswer {
   body: unknown;
   /** Where next-auth wanted to go. */
   redirect: string | null;
-  /** Why authorize() said no; undefined when it did not. */
-  refusal: unknown;
+  /** Why authorize() said no; null when it did not. */
+  refusal: Error | null;
 }
 
 /**
@@ -92,7 +92,7 @@ export interface AuthAnswer {
  * no header), and what it answers is data for our own handler to look at.
  */
 export async function callNextAuth(call: AuthCall): Promise<AuthAnswer> {
-  const exchange: Exchange = { address: call.address, userAgent: call.userAgent, refusal: undefined };
+  const exchange: Exchange = { address: call.address, userAgent: call.userAgent, refusal: null };
   const answer: { headers: Map<string, unknown>; body: unknown } = { headers: new Map(), body: null };
   const response = {
     status: () => response,
