@@ -1,17 +1,17 @@
 "use client";
 
-import { useVirtualizer } from "@tanstack/react-virtual";
+import { type Virtualizer, useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useCallback, useEffect, useId, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { GridBody } from "@/components/data-grid/grid-body";
 import { FilterCell } from "@/components/data-grid/grid-filter-cell";
 import { HeadCell } from "@/components/data-grid/grid-head-cell";
 import { type GridLayout, gridSizes } from "@/components/data-grid/grid-layout";
-import { GridBodyRow, cellId } from "@/components/data-grid/grid-row";
+import { cellId } from "@/components/data-grid/grid-row";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
 import { type GridCell, type GridColumn, type GridFilter, type GridPreferences, type GridRow, type GridSort, noPreferences } from "@/components/data-grid/grid-types";
 import { useColumns } from "@/components/data-grid/use-columns";
 import { useGridKeys } from "@/components/data-grid/use-grid-keys";
 import { keyName } from "@/components/shell/shortcuts";
-import { Skeleton } from "@/components/ui/skeleton";
 
 export interface DataGridProps {
   /** "Rows of public.orders", read aloud. */
@@ -71,7 +71,6 @@ export function DataGrid(props: DataGridProps) {
   );
 }
 
-const loadAhead = 40;
 const noSort: readonly GridSort[] = [];
 const noFilters: readonly GridFilter[] = [];
 
@@ -104,14 +103,7 @@ function Grid(props: DataGridProps) {
   });
 
   const pinnedWidth = pinned.reduce((sum, { width }) => sum + width, offset);
-  const rowList = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => gridSizes.row,
-    overscan: 12,
-    scrollPaddingStart: headHeight,
-    scrollPaddingEnd: gridSizes.row,
-  });
+  const rowList = useRef<Virtualizer<HTMLDivElement, Element>>(null);
   const columnList = useVirtualizer({
     horizontal: true,
     count: center.length,
@@ -141,22 +133,25 @@ function Grid(props: DataGridProps) {
     };
   }, [pinned, center, from, to, pinnedWidth]);
 
-  const rowItems = rowList.getVirtualItems();
-  const lastRow = rowItems.at(-1)?.index ?? -1;
-  useEffect(() => {
-    if (hasMore && !loadingMore && !loading && rows.length > 0 && lastRow >= rows.length - loadAhead) onLoadMore?.();
-  }, [hasMore, loadingMore, loading, rows.length, lastRow, onLoadMore]);
-
   const scrollTo = useCallback(
     (row: number, position: number): void => {
-      rowList.scrollToIndex(row);
+      rowList.current?.scrollToIndex(row);
       const index = position - pinned.length - 1;
       if (index >= 0) columnList.scrollToIndex(index);
+      else columnList.scrollToOffset(0);
     },
-    [rowList, columnList, pinned.length],
+    [columnList, pinned.length],
   );
   const keys = useGridKeys({ rows, columns: [...pinned, ...center], selected, onSelect, onEdit, scrollTo, focusFilter: () => focusFirstFilter(box.current) });
   const { cursor, press, open } = keys;
+  const latest = useRef({ filters, onFiltersChange });
+  useEffect(() => {
+    latest.current = { filters, onFiltersChange };
+  });
+  const changeFilter = useCallback((column: string, next: GridFilter | null): void => {
+    const others = latest.current.filters.filter((entry) => entry.column !== column);
+    latest.current.onFiltersChange?.(next ? [...others, next] : others);
+  }, []);
   const hasRows = rows.length > 0 && body === undefined;
 
   return (
@@ -195,7 +190,7 @@ function Grid(props: DataGridProps) {
                   key={laid.id}
                   laid={laid}
                   filter={filters.find((entry) => entry.column === laid.column.name)}
-                  onChange={(next) => onFiltersChange([...filters.filter((entry) => entry.column !== laid.column.name), ...(next ? [next] : [])])}
+                  onChange={changeFilter}
                 />
               ),
             )}
@@ -206,25 +201,12 @@ function Grid(props: DataGridProps) {
         loading && rows.length === 0 ? (
           <GridSkeleton head={false} columns={Math.max(3, Math.min(columns.length, 8))} />
         ) : (
-          <div role="rowgroup" style={{ height: rowList.getTotalSize() + (loadingMore ? 3 * gridSizes.row : 0), width: layout.width }} className="relative min-w-full shrink-0">
-            {rowItems.map((item) => (
-              <GridBodyRow
-                key={item.key}
-                gridId={gridId}
-                index={item.index}
-                top={item.start}
-                row={rows[item.index] ?? []}
-                layout={layout}
-                selected={item.index === selected}
-                cursor={cursor?.row === item.index ? cursor.position : 0}
-                numbered={numbered}
-                staged={staged}
-                onPress={press}
-                onOpen={open}
-              />
-            ))}
-            {loadingMore ? <MoreRows top={rowList.getTotalSize()} /> : null}
-          </div>
+          <GridBody
+            {...{ gridId, box, rowList, rows, layout, selected, cursor, numbered, staged, loadingMore, headHeight }}
+            onPress={press}
+            onOpen={open}
+            onNearEnd={hasMore && !loadingMore && !loading ? onLoadMore : undefined}
+          />
         )
       ) : (
         <div className="sticky left-0 flex min-h-0 w-full grow flex-col justify-center">{body}</div>
@@ -238,21 +220,6 @@ function NumberHead({ height }: { height: "head" | "filters" }) {
     <span role="columnheader" aria-label="Row number" style={{ width: gridSizes.numbers }} className="sticky left-0 z-3 flex shrink-0 items-center justify-end border-r border-line bg-sunken pr-2 text-12 text-fg-3">
       {height === "head" ? "#" : ""}
     </span>
-  );
-}
-
-function MoreRows({ top }: { top: number }) {
-  return (
-    <div role="status" aria-label="Loading more rows" style={{ transform: `translateY(${top}px)` }} className="absolute top-0 left-0 w-full">
-      {[0, 1, 2].map((row) => (
-        <div key={row} className="flex h-8 items-center gap-16 border-b border-line-soft px-2">
-          <Skeleton className="h-2.5 w-20" />
-          <Skeleton className="h-2.5 w-28" />
-          <Skeleton className="h-2.5 w-24" />
-          <Skeleton className="h-2.5 w-32" />
-        </div>
-      ))}
-    </div>
   );
 }
 

@@ -1,7 +1,7 @@
 "use client";
 
 import { X } from "lucide-react";
-import { useState } from "react";
+import { memo, useState } from "react";
 import { filterText, hintOf, operatorsOf, operatorWords, parseFilterText, splitList, valuesWanted } from "@/components/data-grid/filter-text";
 import type { LaidColumn } from "@/components/data-grid/grid-layout";
 import type { FilterOperator, GridColumn, GridFilter } from "@/components/data-grid/grid-types";
@@ -14,12 +14,15 @@ import { Select } from "@/components/ui/select";
 export interface FilterCellProps {
   laid: LaidColumn;
   filter: GridFilter | undefined;
-  onChange: (filter: GridFilter | null) => void;
+  onChange: (column: string, filter: GridFilter | null) => void;
 }
 
+type ChangeFilter = (filter: GridFilter | null) => void;
+
 /** A place to type in, or what is filtered now with a way to clear it. */
-export function FilterCell({ laid, filter, onChange }: FilterCellProps) {
+export const FilterCell = memo(function FilterCell({ laid, filter, onChange }: FilterCellProps) {
   const { column } = laid;
+  const change: ChangeFilter = (next) => onChange(column.name, next);
   return (
     <div
       role="gridcell"
@@ -27,12 +30,12 @@ export function FilterCell({ laid, filter, onChange }: FilterCellProps) {
       style={{ width: laid.width, ...(laid.pinnedAt === null ? {} : { left: laid.pinnedAt }) }}
       className={classNames("flex shrink-0 items-center border-r border-line-soft bg-surface px-1", laid.pinnedAt !== null && "sticky z-3", laid.lastPinned && "border-line!")}
     >
-      {filter ? <ActiveFilter column={column} filter={filter} onChange={onChange} /> : <QuickFilter column={column} onChange={onChange} />}
+      {filter ? <ActiveFilter column={column} filter={filter} onChange={change} /> : <QuickFilter column={column} onChange={change} />}
     </div>
   );
-}
+});
 
-function QuickFilter({ column, onChange }: { column: GridColumn; onChange: FilterCellProps["onChange"] }) {
+function QuickFilter({ column, onChange }: { column: GridColumn; onChange: ChangeFilter }) {
   const [text, setText] = useState("");
   const take = (): void => {
     const parsed = parseFilterText(text, column.family);
@@ -56,7 +59,7 @@ function QuickFilter({ column, onChange }: { column: GridColumn; onChange: Filte
   );
 }
 
-function ActiveFilter({ column, filter, onChange }: { column: GridColumn; filter: GridFilter; onChange: FilterCellProps["onChange"] }) {
+function ActiveFilter({ column, filter, onChange }: { column: GridColumn; filter: GridFilter; onChange: ChangeFilter }) {
   const [first = ""] = filter.values;
   const wanted = valuesWanted(filter.operator);
   return (

@@ -1,7 +1,7 @@
 "use client";
 
 import { ArrowDown, ArrowLeft, ArrowRight, ArrowUp, Ellipsis, EyeOff, KeyRound, Link2, Pin, PinOff, RotateCcw } from "lucide-react";
-import type { DragEvent, KeyboardEvent } from "react";
+import { type DragEvent, type KeyboardEvent, memo } from "react";
 import type { LaidColumn } from "@/components/data-grid/grid-layout";
 import type { GridSort } from "@/components/data-grid/grid-types";
 import { classNames } from "@/components/ui/class-names";
@@ -27,7 +27,7 @@ export interface HeadCellProps {
 
 const dragType = "application/x-grid-column";
 
-export function HeadCell({ laid, sort, actions }: HeadCellProps) {
+export const HeadCell = memo(function HeadCell({ laid, sort, actions }: HeadCellProps) {
   const { column, id, width } = laid;
   const place = sort.findIndex((entry) => entry.column === column.name);
   const direction = sort[place]?.direction;
@@ -79,7 +79,7 @@ export function HeadCell({ laid, sort, actions }: HeadCellProps) {
       <ResizeHandle laid={laid} actions={actions} />
     </div>
   );
-}
+});
 
 function headMenu(laid: LaidColumn, direction: "asc" | "desc" | undefined, actions: HeadActions): MenuItem[] {
   const { id } = laid;

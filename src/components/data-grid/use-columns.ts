@@ -106,19 +106,16 @@ export function useColumns(options: UseColumnsOptions): GridColumns {
     // oxlint-disable-next-line react/exhaustive-deps -- the table is one object for life; what changes is its state
   }, [table, byId, columns, columnOrder, columnVisibility, columnPinning, columnSizing, definitions, boxWidth, offset]);
 
-  const setWidth = (id: string, width: number): void => table.setColumnSizing((old) => ({ ...old, [id]: Math.round(Math.min(widthMax, Math.max(widthMin, width))) }));
-  const nameOf = (id: string): string => columns[byId.get(id) ?? -1]?.name ?? id;
-  const shown = [...laid.pinned, ...laid.center].map(({ id }) => id);
-  const actions: HeadActions = {
-    sort: onSortChange ? (id, how) => onSortChange(nextSort(sort, nameOf(id), how)) : null,
-    hide: (id) => table.setColumnVisibility((old) => ({ ...old, [id]: false })),
-    pin: (id, pinned) => table.setColumnPinning((old) => ({ ...old, start: pinned ? [...old.start.filter((entry) => entry !== id), id] : old.start.filter((entry) => entry !== id) })),
-    step: (id, by) => {
-      const neighbour = shown[shown.indexOf(id) + by];
-      if (neighbour) actions.drop(id, neighbour);
-    },
-    drop: (id, before) => {
-      if (!byId.has(id)) return;
+  const latest = useRef({ columns, rows, sort, onSortChange, laid, byId });
+  useEffect(() => {
+    latest.current = { columns, rows, sort, onSortChange, laid, byId };
+  });
+  const sortable = onSortChange !== undefined;
+  const actions = useMemo<HeadActions>(() => {
+    const columnOf = (id: string): GridColumn | undefined => latest.current.columns[latest.current.byId.get(id) ?? -1];
+    const setWidth = (id: string, width: number): void => table.setColumnSizing((old) => ({ ...old, [id]: Math.round(Math.min(widthMax, Math.max(widthMin, width))) }));
+    const drop = (id: string, before: string): void => {
+      if (!latest.current.byId.has(id)) return;
       table.setColumnOrder((old) => moveColumn(old, id, before));
       table.setColumnPinning((old) => {
         const target = old.start.includes(before);
@@ -126,19 +123,29 @@ export function useColumns(options: UseColumnsOptions): GridColumns {
         if (target) return { ...old, start: old.start.flatMap((entry) => (entry === before ? [id, entry] : [entry])) };
         return { ...old, start: old.start.filter((entry) => entry !== id) };
       });
-    },
-    resize: setWidth,
-    fit: (id) => {
-      const index = byId.get(id) ?? -1;
-      const column = columns[index];
-      if (column) setWidth(id, estimateWidth(column, index, rows.slice(-60)));
-    },
-    startResize: (id, event) =>
-      table
-        .getFlatHeaders()
-        .find((header) => header.column.id === id)
-        ?.getResizeHandler()(event),
-  };
+    };
+    return {
+      sort: sortable ? (id, how) => latest.current.onSortChange?.(nextSort(latest.current.sort, columnOf(id)?.name ?? id, how)) : null,
+      hide: (id) => table.setColumnVisibility((old) => ({ ...old, [id]: false })),
+      pin: (id, pinned) => table.setColumnPinning((old) => ({ ...old, start: pinned ? [...old.start.filter((entry) => entry !== id), id] : old.start.filter((entry) => entry !== id) })),
+      step: (id, by) => {
+        const shown = [...latest.current.laid.pinned, ...latest.current.laid.center].map((column) => column.id);
+        const neighbour = shown[shown.indexOf(id) + by];
+        if (neighbour) drop(id, neighbour);
+      },
+      drop,
+      resize: setWidth,
+      fit: (id) => {
+        const column = columnOf(id);
+        if (column) setWidth(id, estimateWidth(column, latest.current.byId.get(id) ?? 0, latest.current.rows.slice(-60)));
+      },
+      startResize: (id, event) =>
+        table
+          .getFlatHeaders()
+          .find((header) => header.column.id === id)
+          ?.getResizeHandler()(event),
+    };
+  }, [table, sortable]);
   return { ...laid, actions };
 }
 
