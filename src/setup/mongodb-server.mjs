@@ -111,15 +111,30 @@ async function fetchMongod(node, env) {
     const file = await MongoBinary.getPath({ downloadDir: ${JSON.stringify(join(memoryServerFolder, "binaries"))} });
     writeFileSync(${JSON.stringify(join(memoryServerFolder, "mongod.path"))}, file);
     process.exit(0);`;
-  return step({ subject: "MongoDB", doing: "fetching mongod (about 100 MB)", done: (file) => (file ? `mongod is ${file}` : "mongod cannot be fetched here, taking SecantusDB") }, async () => {
-    const install = ["install", "--prefix", memoryServerFolder, "--no-save", "--no-package-lock", "--ignore-scripts", `mongodb-memory-server-core@${memoryServerVersion}`];
-    const installed = await run("npm", install, { env, timeoutMs: 120_000 });
-    if (installed.code !== 0) return null;
-    writeFileSync(join(memoryServerFolder, "fetch.mjs"), script);
-    const fetched = await run(node, ["fetch.mjs"], { cwd: memoryServerFolder, env, timeoutMs: 300_000 });
-    const file = fetched.code === 0 ? await fetchedMongod() : null;
-    return file && (await run(file, ["--version"], { timeoutMs: 20_000 })).code === 0 ? file : null;
-  });
+  return step(
+    {
+      subject: "MongoDB",
+      doing: "fetching mongod (about 100 MB)",
+      done: (file) => (file ? `mongod is ${file}` : "mongod cannot be fetched here, taking SecantusDB"),
+    },
+    async () => {
+      const install = [
+        "install",
+        "--prefix",
+        memoryServerFolder,
+        "--no-save",
+        "--no-package-lock",
+        "--ignore-scripts",
+        `mongodb-memory-server-core@${memoryServerVersion}`,
+      ];
+      const installed = await run("npm", install, { env, timeoutMs: 120_000 });
+      if (installed.code !== 0) return null;
+      writeFileSync(join(memoryServerFolder, "fetch.mjs"), script);
+      const fetched = await run(node, ["fetch.mjs"], { cwd: memoryServerFolder, env, timeoutMs: 300_000 });
+      const file = fetched.code === 0 ? await fetchedMongod() : null;
+      return file && (await run(file, ["--version"], { timeoutMs: 20_000 })).code === 0 ? file : null;
+    },
+  );
 }
 
 async function installedSecantus() {
@@ -157,7 +172,8 @@ async function installSecantus(installPython) {
       result = await run(python, [...pip, "--target", join(secantusFolder, "packages"), `SecantusDB==${secantusVersion}`], { timeoutMs: 300_000 });
     }
     const usable = result.code === 0 ? await installedSecantus() : null;
-    if (!usable) throw new SetupError(`There is no mongod, and SecantusDB cannot be installed (${lastLines(result.output, 1).trim().slice(0, 200)}).`, mongodbFix);
+    if (!usable)
+      throw new SetupError(`There is no mongod, and SecantusDB cannot be installed (${lastLines(result.output, 1).trim().slice(0, 200)}).`, mongodbFix);
     writeFileSync(join(secantusFolder, ".version"), `${secantusVersion}\n`);
     return usable;
   });

@@ -1,6 +1,19 @@
 /** A PostgreSQL of our own: finds the binaries, makes a cluster once, starts and stops it. */
 import { createHash, randomBytes } from "node:crypto";
-import { accessSync, chmodSync, chownSync, constants, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { endLeftover, endProcess, findOnPath, freePort, lastLines, run, startServer, worksIn } from "./processes.mjs";
@@ -12,7 +25,8 @@ const escalation = [
   ["SIGKILL", 2_000],
 ];
 
-export const postgresFix = "Install PostgreSQL 13 or later with its server (Debian: apt-get install postgresql, macOS: brew install postgresql@17), or set POSTGRES_ADMIN_URL.";
+export const postgresFix =
+  "Install PostgreSQL 13 or later with its server (Debian: apt-get install postgresql, macOS: brew install postgresql@17), or set POSTGRES_ADMIN_URL.";
 
 /** Folders with both `postgres` and `initdb`, newest first. @returns {Promise<{folder: string, major: number}[]>} */
 export async function findPostgres() {
@@ -69,7 +83,7 @@ export async function startPostgres({ root, directory, forTests, port: wantedPor
   } else if (!existsSync(passwordFile)) {
     const password = writePassword(passwordFile);
     const input = `ALTER ROLE postgres PASSWORD '${password}'\n`;
-    await run(program("postgres"), ["--single", "-D", folder, "postgres"], { env, cwd: folder, input, timeoutMs: 60_000, ...(user ?? {}) });
+    await run(program("postgres"), ["--single", "-D", folder, "postgres"], { env, cwd: folder, input, timeoutMs: 60_000, ...user });
   }
   const password = readFileSync(passwordFile, "utf8").trim();
 
@@ -101,9 +115,10 @@ async function makeCluster({ folder, initdb, password, user, env, forTests }) {
   if (user) for (const path of [fresh, passwordFile]) chownSync(path, user.uid, user.gid);
   try {
     const args = ["-D", fresh, "-U", "postgres", "--auth=scram-sha-256", `--pwfile=${passwordFile}`, "-E", "UTF8", ...(forTests ? ["--no-sync"] : [])];
-    let result = await run(initdb, [...args, "--locale=C.UTF-8"], { env, cwd: "/", timeoutMs: 120_000, ...(user ?? {}) });
-    if (result.code !== 0 && /locale/.test(result.output)) result = await run(initdb, [...args, "--locale=C"], { env, cwd: "/", timeoutMs: 120_000, ...(user ?? {}) });
-    if (result.code !== 0) throw new SetupError(`PostgreSQL cannot make its data folder (initdb: ${lastLines(result.output, 2).replaceAll("\n", " ")}).`, postgresFix);
+    let result = await run(initdb, [...args, "--locale=C.UTF-8"], { env, cwd: "/", timeoutMs: 120_000, ...user });
+    if (result.code !== 0 && /locale/.test(result.output)) result = await run(initdb, [...args, "--locale=C"], { env, cwd: "/", timeoutMs: 120_000, ...user });
+    if (result.code !== 0)
+      throw new SetupError(`PostgreSQL cannot make its data folder (initdb: ${lastLines(result.output, 2).replaceAll("\n", " ")}).`, postgresFix);
     rmSync(folder, { recursive: true, force: true });
     renameSync(fresh, folder);
   } finally {
@@ -167,15 +182,5 @@ function reachable(directory) {
   for (let folder = realpathSync(directory); ; folder = dirname(folder)) {
     if ((statSync(folder).mode & 0o001) === 0) return false;
     if (folder === dirname(folder)) return true;
-  }
-}
-
-/** pg_dump and pg_restore are looked for by the console itself; this only says whether they came with the server. */
-export function hasClientTools(binDir) {
-  try {
-    accessSync(join(binDir, "pg_dump"), constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

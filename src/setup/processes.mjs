@@ -28,6 +28,7 @@ export function run(command, args, options = {}) {
     child.stdout.setEncoding("utf8").on("data", collect);
     child.stderr.setEncoding("utf8").on("data", collect);
     const signalGroup = (signal) => {
+      if (child.pid === undefined) return;
       try {
         process.kill(ownGroup ? -child.pid : child.pid, signal);
       } catch {
@@ -209,7 +210,7 @@ export function guard(pid, signal) {
  */
 export async function startServer({ name, command, args, folder, logFile, pidFile, ready, escalation, env, user, startTimeoutMs = 60_000 }) {
   const log = openSync(logFile, "w", 0o600);
-  const child = spawn(command, args, { cwd: folder, env, detached: true, stdio: ["ignore", log, log], ...(user ?? {}) });
+  const child = spawn(command, args, { cwd: folder, env, detached: true, stdio: ["ignore", log, log], ...user });
   closeSync(log);
   let hasEnded = false;
   const ended = new Promise((resolve) => {

@@ -14,7 +14,12 @@ const escalation = [
 export const redisFix = "Install Redis or Valkey (Debian: apt-get install redis-server, macOS: brew install redis), or set REDIS_ADMIN_URL.";
 
 export function findRedis() {
-  return findOnPath("redis-server") ?? findOnPath("valkey-server") ?? ["/opt/homebrew/bin/redis-server", "/usr/local/bin/redis-server", "/usr/bin/redis-server"].find((file) => existsSync(file)) ?? null;
+  return (
+    findOnPath("redis-server") ??
+    findOnPath("valkey-server") ??
+    ["/opt/homebrew/bin/redis-server", "/usr/local/bin/redis-server", "/usr/bin/redis-server"].find((file) => existsSync(file)) ??
+    null
+  );
 }
 
 /** @param {{directory: string, forTests: boolean, port?: number}} options */

@@ -36,7 +36,8 @@ export async function seedServers(toolchain, servers, directory) {
     for (const engine of Object.keys(wanted)) results[engine] = { error: `seeding ended with code ${code}: ${output.trim().slice(-300)}` };
   }
   for (const [engine, result] of Object.entries(results)) if (result.error) say(words[engine], `not seeded: ${result.error}`);
-  if (Object.values(results).every((result) => !result.error)) say("Bookshop", `in ${Object.keys(results).length} databases (${seconds(performance.now() - started)})`);
+  if (Object.values(results).every((result) => !result.error))
+    say("Bookshop", `in ${Object.keys(results).length} databases (${seconds(performance.now() - started)})`);
   return results;
 }
 

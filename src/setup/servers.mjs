@@ -49,7 +49,10 @@ export async function startServers({ directory, forTests, toolchain }) {
     }),
   ]);
   const running = [postgres, redis, mongodb].filter((server) => server.state === "running");
-  const kept = { ...ports, ...Object.fromEntries(Object.entries({ postgres, redis, mongodb }).flatMap(([name, server]) => (server.port ? [[name, server.port]] : []))) };
+  const kept = {
+    ...ports,
+    ...Object.fromEntries(Object.entries({ postgres, redis, mongodb }).flatMap(([name, server]) => (server.port ? [[name, server.port]] : []))),
+  };
   writeFileSync(join(directory, "ports.json"), `${JSON.stringify(kept)}\n`);
   return {
     postgres,
@@ -72,7 +75,10 @@ async function attempt(name, start) {
   for (let tries = 1; ; tries += 1) {
     try {
       const server = await start();
-      say(name, `${server.product && server.product !== name ? `${server.product} ` : ""}on 127.0.0.1:${server.port} (${seconds(performance.now() - started)})`);
+      say(
+        name,
+        `${server.product && server.product !== name ? `${server.product} ` : ""}on 127.0.0.1:${server.port} (${seconds(performance.now() - started)})`,
+      );
       return { state: "running", ...server };
     } catch (error) {
       // Between finding a free port and taking it, somebody else may have taken it.

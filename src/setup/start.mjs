@@ -1,6 +1,7 @@
 /**
  * `npm start`: installs what is missing, starts the sandbox when no database is named, builds, and runs the console until it is
- * told to stop. Settings come from the environment and `.env`; README.md lists them.
+ * told to stop. Settings come from the environment and `.env`; README.md lists them. `--dev` runs Next's development server
+ * instead of a build (`npm run dev`), `--build` only builds (`npm run build`).
  */
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
@@ -14,6 +15,7 @@ import { dataDirectoryOf, ensureSecrets, portOf, readSettings } from "./settings
 import { ensureToolchain, root } from "./toolchain.mjs";
 
 const begun = performance.now();
+const isDevelopment = process.argv.includes("--dev");
 const readyWithinMs = 120_000;
 let servers = null;
 let consoleProcess = null;
@@ -35,6 +37,11 @@ function stop(code) {
 }
 
 async function main() {
+  if (process.argv.includes("--build")) {
+    const built = await ensureBuild(await ensureToolchain());
+    if (!built) say("Build", "nothing has changed");
+    process.exit(0);
+  }
   const settings = readSettings(root);
   const port = portOf(settings);
   const host = settings.HOST || "127.0.0.1";
@@ -46,7 +53,7 @@ async function main() {
   const sandboxDirectory = join(root, ".sandbox");
   const sandbox = wantsSandbox(settings) ? startSandbox(toolchain, sandboxDirectory) : Promise.resolve({});
   // Both are waited for, so that a failing build does not leave servers that are just starting.
-  const [sandboxed, built] = await Promise.allSettled([sandbox, ensureBuild(toolchain)]);
+  const [sandboxed, built] = await Promise.allSettled([sandbox, isDevelopment ? null : ensureBuild(toolchain)]);
   for (const result of [built, sandboxed]) if (result.status === "rejected") throw result.reason;
   if (stopping) return;
 
@@ -65,7 +72,7 @@ async function main() {
     NEXTAUTH_SECRET: secrets.AUTH_SECRET,
     NEXT_MANUAL_SIG_HANDLE: "true",
     NEXT_TELEMETRY_DISABLED: "1",
-    NODE_ENV: "production",
+    NODE_ENV: isDevelopment ? "development" : "production",
   };
   runConsole(toolchain.node, env, host, port);
   await waitUntilHealthy(`${address}/api/health`);
@@ -92,7 +99,7 @@ function portMustBeFree(host, port) {
 
 function runConsole(node, env, host, port) {
   // Its own process group: Ctrl-C in a terminal must not reach it before we decide the order.
-  consoleProcess = spawn(node, [join(root, "node_modules", "next", "dist", "bin", "next"), "start", "-H", host, "-p", String(port)], {
+  consoleProcess = spawn(node, [join(root, "node_modules", "next", "dist", "bin", "next"), isDevelopment ? "dev" : "start", "-H", host, "-p", String(port)], {
     cwd: root,
     env,
     detached: true,

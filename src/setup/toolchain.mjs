@@ -39,14 +39,24 @@ async function ensureNode() {
   const folder = join(tools, "node");
   const file = join(folder, "node_modules", name, "bin", process.platform === "win32" ? "node.exe" : "node");
   if (await reports(file, `v${nodeVersion}`)) return file;
-  await step({ subject: "Node", doing: `fetching Node ${nodeVersion} (this is ${process.versions.node})`, done: `${nodeVersion} is in .tools/node` }, async () => {
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    const { code, output } = await npm(["install", "--prefix", folder, "--no-save", "--no-package-lock", "--ignore-scripts", `${name}@${nodeVersion}`], process.env, 300_000);
-    if (code !== 0 || !(await reports(file, `v${nodeVersion}`))) {
-      throw new SetupError(`Node ${nodeVersion} cannot be fetched (npm: ${npmReason(output)}).`, "Install Node 24 from https://nodejs.org, or make the npm registry reachable, and run this again.");
-    }
-  });
+  await step(
+    { subject: "Node", doing: `fetching Node ${nodeVersion} (this is ${process.versions.node})`, done: `${nodeVersion} is in .tools/node` },
+    async () => {
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { recursive: true });
+      const { code, output } = await npm(
+        ["install", "--prefix", folder, "--no-save", "--no-package-lock", "--ignore-scripts", `${name}@${nodeVersion}`],
+        process.env,
+        300_000,
+      );
+      if (code !== 0 || !(await reports(file, `v${nodeVersion}`))) {
+        throw new SetupError(
+          `Node ${nodeVersion} cannot be fetched (npm: ${npmReason(output)}).`,
+          "Install Node 24 from https://nodejs.org, or make the npm registry reachable, and run this again.",
+        );
+      }
+    },
+  );
   return file;
 }
 

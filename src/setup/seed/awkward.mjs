@@ -204,15 +204,33 @@ export const redisValues = [
   { database: 0, label: "1 MiB of text", key: text("awkward:1MiB"), type: "string", value: text(megabyteText) },
   { database: 0, label: "bytes with NUL, not UTF-8", key: text("awkward:bytes"), type: "string", value: binary("00ff00c3280a80") },
   { database: 0, label: "a byte order mark", key: text("awkward:bom"), type: "string", value: binary("efbbbf61") },
-  { database: 0, label: "JSON with duplicate keys", key: text("awkward:json"), type: "string", value: text('{"a":1,"a":2,"big":12345678901234567890.0123456789}') },
+  {
+    database: 0,
+    label: "JSON with duplicate keys",
+    key: text("awkward:json"),
+    type: "string",
+    value: text('{"a":1,"a":2,"big":12345678901234567890.0123456789}'),
+  },
   { database: 0, label: "key that is not UTF-8", key: binary("6b65793aff00fe"), type: "string", value: text("its key is bytes") },
   { database: 0, label: "key that is only NUL", key: text("\u0000"), type: "string", value: text("its key is one zero byte") },
   { database: 0, label: "empty key", key: text(""), type: "string", value: text("its key is empty") },
   { database: 0, label: "key of pattern signs", key: text("awkward:*?[a-z]\\"), type: "string", value: text("its key is a pattern") },
   { database: 0, label: "expires in 30 days", key: text("awkward:expires"), type: "string", value: text("not yet"), expiresInSeconds: 30 * 86_400 },
-  { database: 0, label: "list with repeats and empty", key: text("awkward:list"), type: "list", items: [text("b"), text(""), text("b"), binary("ff00"), text("📚")] },
+  {
+    database: 0,
+    label: "list with repeats and empty",
+    key: text("awkward:list"),
+    type: "list",
+    items: [text("b"), text(""), text("b"), binary("ff00"), text("📚")],
+  },
   { database: 0, label: "set with bytes", key: text("awkward:set"), type: "set", items: [text(""), text("1"), text("01"), binary("ff00")] },
-  { database: 0, label: "set of integers", key: text("awkward:intset"), type: "set", items: [text("-9223372036854775808"), text("9223372036854775807"), text("0")] },
+  {
+    database: 0,
+    label: "set of integers",
+    key: text("awkward:intset"),
+    type: "set",
+    items: [text("-9223372036854775808"), text("9223372036854775807"), text("0")],
+  },
   {
     database: 0,
     label: "hash with odd fields",
@@ -315,9 +333,33 @@ export const mongodbValues = [
  * @type {{label: string, fields: [string, unknown][]}[]}
  */
 export const mongodbShapes = [
-  { label: "integer-like names keep their order", fields: [["b", int(1)], ["10", int(2)], ["2", int(3)], ["a", int(4)], ["1", int(5)]] },
-  { label: "a name twice", fields: [["twice", int(1)], ["twice", "again"]] },
+  {
+    label: "integer-like names keep their order",
+    fields: [
+      ["b", int(1)],
+      ["10", int(2)],
+      ["2", int(3)],
+      ["a", int(4)],
+      ["1", int(5)],
+    ],
+  },
+  {
+    label: "a name twice",
+    fields: [
+      ["twice", int(1)],
+      ["twice", "again"],
+    ],
+  },
   { label: "odd names", fields: awkwardNames.map((name) => [name, name]) },
-  { label: "names that look like operators", fields: [["$set", int(1)], ["a.b.c", int(2)], ["", "empty name"], ["__proto__", "plain"], ["constructor", "plain"]] },
+  {
+    label: "names that look like operators",
+    fields: [
+      ["$set", int(1)],
+      ["a.b.c", int(2)],
+      ["", "empty name"],
+      ["__proto__", "plain"],
+      ["constructor", "plain"],
+    ],
+  },
   { label: "text that looks like Extended JSON", fields: [["value", '{"$numberLong":"1"}']] },
 ];

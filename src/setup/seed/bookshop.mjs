@@ -1,9 +1,72 @@
 /** The bookshop: the same authors, books, customers, orders and reviews in all four engines. Always the same data, from one fixed seed. */
 
-const given = ["Ada", "Åsa", "Beatriz", "Chidi", "Dmitri", "Éloïse", "Fatima", "Grace", "Hiroshi", "Ines", "Jürgen", "Kwame", "Leila", "Mateo", "Niamh", "Olga", "Pádraig", "Rania", "Søren", "Tomás"];
-const family = ["Abe", "Björk", "Castro", "Dubois", "Eze", "Fischer", "García", "Haddad", "Ivanova", "Jansen", "Kowalski", "Lindqvist", "Mbeki", "Nakamura", "O'Brien", "Petrov", "Quispe", "Rossi", "Šimek", "Tanaka"];
+const given = [
+  "Ada",
+  "Åsa",
+  "Beatriz",
+  "Chidi",
+  "Dmitri",
+  "Éloïse",
+  "Fatima",
+  "Grace",
+  "Hiroshi",
+  "Ines",
+  "Jürgen",
+  "Kwame",
+  "Leila",
+  "Mateo",
+  "Niamh",
+  "Olga",
+  "Pádraig",
+  "Rania",
+  "Søren",
+  "Tomás",
+];
+const family = [
+  "Abe",
+  "Björk",
+  "Castro",
+  "Dubois",
+  "Eze",
+  "Fischer",
+  "García",
+  "Haddad",
+  "Ivanova",
+  "Jansen",
+  "Kowalski",
+  "Lindqvist",
+  "Mbeki",
+  "Nakamura",
+  "O'Brien",
+  "Petrov",
+  "Quispe",
+  "Rossi",
+  "Šimek",
+  "Tanaka",
+];
 const adjectives = ["Quiet", "Broken", "Northern", "Second", "Borrowed", "Glass", "Invisible", "Salt", "Long", "Last"];
-const nouns = ["Library", "Harbour", "Atlas", "Orchard", "Ledger", "Winter", "Cartographer", "Bridge", "Almanac", "Lighthouse", "Archive", "Garden", "Cipher", "Tide", "Clock", "Letter", "Station", "River", "Mirror", "Hour"];
+const nouns = [
+  "Library",
+  "Harbour",
+  "Atlas",
+  "Orchard",
+  "Ledger",
+  "Winter",
+  "Cartographer",
+  "Bridge",
+  "Almanac",
+  "Lighthouse",
+  "Archive",
+  "Garden",
+  "Cipher",
+  "Tide",
+  "Clock",
+  "Letter",
+  "Station",
+  "River",
+  "Mirror",
+  "Hour",
+];
 const genres = ["fiction", "poetry", "history", "science", "travel", "crime", "essays", "children"];
 const statuses = ["placed", "paid", "shipped", "delivered", "returned"];
 const cities = ["Lisbon", "Kraków", "Osaka", "Lagos", "Montréal", "São Paulo", "Zürich", "Cork"];
@@ -59,7 +122,11 @@ export function bookshop() {
   }));
   const customers = Array.from({ length: 120 }, (_, index) => {
     const name = `${given[(index * 3) % given.length]} ${family[(index * 11 + Math.floor(index / 20)) % family.length]}`;
-    const address = name.normalize("NFD").replace(/[^A-Za-z ]/g, "").toLowerCase().replaceAll(" ", ".");
+    const address = name
+      .normalize("NFD")
+      .replace(/[^A-Za-z ]/g, "")
+      .toLowerCase()
+      .replaceAll(" ", ".");
     return {
       id: index + 1,
       name,
@@ -84,9 +151,16 @@ export function bookshop() {
     orders.push({ id, customerId: 1 + random(customers.length), placedAt: time(2024 + random(3)), status: pick(statuses), total: money(cents) });
   }
   const reviews = new Map();
-  for (let tries = 0; reviews.size < 300; tries += 1) {
-    const review = { bookId: 1 + random(books.length), customerId: 1 + random(customers.length), rating: 1 + random(5), body: null, writtenAt: time(2024 + random(3)) };
-    if (random(3) !== 0) review.body = pick(["Could not put it down.", "Slow start, worth it.", "Not for me.", "Gave it to everybody I know.", "The translation is excellent."]);
+  while (reviews.size < 300) {
+    const review = {
+      bookId: 1 + random(books.length),
+      customerId: 1 + random(customers.length),
+      rating: 1 + random(5),
+      body: null,
+      writtenAt: time(2024 + random(3)),
+    };
+    if (random(3) !== 0)
+      review.body = pick(["Could not put it down.", "Slow start, worth it.", "Not for me.", "Gave it to everybody I know.", "The translation is excellent."]);
     reviews.set(`${review.bookId}/${review.customerId}`, review);
   }
   return { authors, books, customers, orders, lines, reviews: [...reviews.values()] };

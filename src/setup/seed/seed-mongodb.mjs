@@ -67,7 +67,15 @@ async function fillBookshop(database) {
   );
   await database
     .collection("customers")
-    .insertMany(customers.map(({ id, isActive, joinedAt, city, ...customer }) => ({ _id: customerId(id), ...customer, active: isActive, joinedAt: new Date(joinedAt), address: { city } })));
+    .insertMany(
+      customers.map(({ id, isActive, joinedAt, city, ...customer }) => ({
+        _id: customerId(id),
+        ...customer,
+        active: isActive,
+        joinedAt: new Date(joinedAt),
+        address: { city },
+      })),
+    );
   await database.collection("orders").insertMany(
     orders.map(({ id, customerId: customer, placedAt, status, total }) => ({
       _id: orderId(id),
@@ -87,9 +95,9 @@ async function fillBookshop(database) {
     })),
   );
   await database.collection("events").insertMany(orders.slice(-50).map(({ id, status, placedAt }) => ({ order: orderId(id), status, at: new Date(placedAt) })));
-  await database.collection("sessions").insertMany(
-    customers.slice(0, 30).map(({ id }) => ({ customer: customerId(id), expiresAt: new Date(Date.UTC(2038, 0, 19) + id) })),
-  );
+  await database
+    .collection("sessions")
+    .insertMany(customers.slice(0, 30).map(({ id }) => ({ customer: customerId(id), expiresAt: new Date(Date.UTC(2038, 0, 19) + id) })));
   await database.collection("books").createIndexes([
     { key: { isbn: 1 }, name: "isbn", unique: true },
     { key: { author: 1, published: -1 }, name: "author and date" },
@@ -112,19 +120,48 @@ async function fillAwkward(database, url) {
   const insert = async (collection, entries, fieldsOf) => {
     for (const [index, entry] of entries.entries()) {
       const document = numbered(fieldsOf(entry), index);
-      const refused = await insertRaw({ url, database: name, collection }, document).then(() => null, (error) => error.message);
+      const refused = await insertRaw({ url, database: name, collection }, document).then(
+        () => null,
+        (error) => error.message,
+      );
       const stored = refused ? null : await database.collection(collection).findOne({ _id: index + 1 }, { raw: true });
       if (!stored || Buffer.compare(Buffer.from(stored), document) !== 0) notKept.push({ label: entry.label, reason: refused ?? "stored differently" });
     }
   };
-  await insert("awkward_values", mongodbValues, ({ label, value }) => [["label", label], ["value", value]]);
+  await insert("awkward_values", mongodbValues, ({ label, value }) => [
+    ["label", label],
+    ["value", value],
+  ]);
   await insert("awkward_shapes", mongodbShapes, ({ label, fields }) => [["label", label], ...fields]);
   for (const collection of awkwardCollectionNames) await database.collection(collection).insertOne({ _id: collection, name: collection });
-  await database.collection("mixed_ids").insertMany([
-    ...[1, 2.5, Number.NaN, Long.MAX_VALUE, Decimal128.fromString("1.10"), "", "1", "é", true, false, new Date(0), new ObjectId("000000000000000000000001")],
-    ...[new Binary(Buffer.from([0, 255])), { a: 1 }, { a: 1, b: null }, { b: null, a: 1 }],
-  ].map((id) => ({ _id: id, kind: id._bsontype ?? typeof id })));
+  await database
+    .collection("mixed_ids")
+    .insertMany(
+      [
+        ...[
+          1,
+          2.5,
+          Number.NaN,
+          Long.MAX_VALUE,
+          Decimal128.fromString("1.10"),
+          "",
+          "1",
+          "é",
+          true,
+          false,
+          new Date(0),
+          new ObjectId("000000000000000000000001"),
+        ],
+        ...[new Binary(Buffer.from([0, 255])), { a: 1 }, { a: 1, b: null }, { b: null, a: 1 }],
+      ].map((id) => ({ _id: id, kind: id._bsontype ?? typeof id })),
+    );
   // The driver would make an ObjectId of it.
-  await insertRaw({ url, database: name, collection: "mixed_ids" }, rawDocument([["_id", null], ["kind", "null"]]));
+  await insertRaw(
+    { url, database: name, collection: "mixed_ids" },
+    rawDocument([
+      ["_id", null],
+      ["kind", "null"],
+    ]),
+  );
   return notKept;
 }

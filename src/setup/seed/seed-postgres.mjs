@@ -57,7 +57,8 @@ async function fill(client) {
 
 async function fillBookshop(client) {
   const { authors, books, customers, orders, lines, reviews } = bookshop();
-  const insert = (into, columns, rows, typed) => client.query(`INSERT INTO ${into} SELECT ${columns} FROM json_to_recordset($1) AS r(${typed})`, [JSON.stringify(rows)]);
+  const insert = (into, columns, rows, typed) =>
+    client.query(`INSERT INTO ${into} SELECT ${columns} FROM json_to_recordset($1) AS r(${typed})`, [JSON.stringify(rows)]);
   await insert(
     "authors (id, name, country, born, biography) OVERRIDING SYSTEM VALUE",
     "id, name, country, born, biography",
@@ -94,7 +95,9 @@ async function fillBookshop(client) {
     reviews,
     '"bookId" integer, "customerId" bigint, rating smallint, body text, "writtenAt" timestamptz',
   );
-  await client.query("UPDATE customers SET mood = (enum_range(NULL::mood))[1 + id % 3], home = ROW(CASE WHEN id % 2 = 0 THEN '12, \"High\" St.' END, (home).city, id % 7)::address");
+  await client.query(
+    "UPDATE customers SET mood = (enum_range(NULL::mood))[1 + id % 3], home = ROW(CASE WHEN id % 2 = 0 THEN '12, \"High\" St.' END, (home).city, id % 7)::address",
+  );
   await client.query(
     "INSERT INTO sales SELECT o.placed_at::date, l.book_id, l.quantity, l.quantity * l.unit_price FROM order_lines l JOIN orders o ON o.id = l.order_id ORDER BY o.id, l.line_number",
   );

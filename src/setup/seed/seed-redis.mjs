@@ -36,7 +36,8 @@ async function fillBookshop(redis) {
   const drop = (...keys) => shop.del(...keys);
   for (const { id, title, isbn, price, inStock } of books) shop.hset(`book:${id}`, { title, isbn, price, in_stock: inStock });
   for (const { id, name } of authors) shop.set(`author:${id}:name`, name);
-  for (const { id, email, city } of customers) shop.set(`session:${id.toString(16).padStart(32, "0")}`, JSON.stringify({ customer: id, email, city }), "EX", 7 * day + id * 600);
+  for (const { id, email, city } of customers)
+    shop.set(`session:${id.toString(16).padStart(32, "0")}`, JSON.stringify({ customer: id, email, city }), "EX", 7 * day + id * 600);
   for (const { id, authorId, tags } of books) {
     shop.sadd(`author:${authorId}:books`, id);
     for (const tag of tags) shop.sadd(`tag:${tag}`, id);
@@ -50,7 +51,8 @@ async function fillBookshop(redis) {
   shop.pfadd("visitors:2026-11-23", ...customers.map(({ email }) => email));
   for (const { id, isActive } of customers) shop.setbit("customers:active", id, isActive ? 1 : 0);
   shop.geoadd("shops", -9.1393, 38.7223, "Lisbon", 19.945, 50.0647, "Kraków", 135.5023, 34.6937, "Osaka");
-  for (const { id, customerId, status, total } of orders.slice(-60)) shop.xadd("orders:events", `1764000000000-${id}`, "order", id, "customer", customerId, "status", status, "total", total);
+  for (const { id, customerId, status, total } of orders.slice(-60))
+    shop.xadd("orders:events", `1764000000000-${id}`, "order", id, "customer", customerId, "status", status, "total", total);
   // Two equal field names, an empty one and a deleted entry are all legal in a stream.
   shop.xadd("orders:events", "1764000000001-1", "note", "first", "note", "second", "", "");
   shop.xdel("orders:events", "1764000000000-500");
@@ -62,7 +64,13 @@ async function fillBookshop(redis) {
 
   const rates = redis.pipeline();
   rates.select(3);
-  for (const [currency, rate] of [["EUR", "1"], ["GBP", "0.8412"], ["JPY", "161.27"], ["PLN", "4.2615"]]) rates.set(`rate:${currency}`, rate, "EX", 30 * day);
+  for (const [currency, rate] of [
+    ["EUR", "1"],
+    ["GBP", "0.8412"],
+    ["JPY", "161.27"],
+    ["PLN", "4.2615"],
+  ])
+    rates.set(`rate:${currency}`, rate, "EX", 30 * day);
   rates.hset("settings", { theme: "dark", "page size": "50" });
   rates.select(0);
   await send(rates);

@@ -30,7 +30,11 @@ test("PostgreSQL prints every awkward value as listed", async () => {
     for (const [index, { label, column, text, from }] of postgresValues.entries()) {
       if (from !== undefined && (version[0]?.major ?? 0) < from) continue;
       // Output functions only: a cast to text trims char and prints booleans in words.
-      const query = { text: `SELECT ${column} AS value FROM awkward_values WHERE id = $1`, values: [index + 1], types: { getTypeParser: () => (value: string) => value } };
+      const query = {
+        text: `SELECT ${column} AS value FROM awkward_values WHERE id = $1`,
+        values: [index + 1],
+        types: { getTypeParser: () => (value: string) => value },
+      };
       const { rows } = await client.query<{ value: string | null }>(query);
       expect(rows[0]?.value, label).toBe(text);
     }
@@ -89,7 +93,8 @@ test("Redis holds every awkward key as listed", async () => {
       if (entry.type === "list") expect(await redis.lrangeBuffer(key, 0, -1), entry.label).toEqual(entry.items?.map(bytes));
       if (entry.type === "set") expect(sorted(await redis.smembersBuffer(key)), entry.label).toEqual(sorted((entry.items ?? []).map(bytes)));
       for (const [field, value] of entry.fields ?? []) expect(await redis.hgetBuffer(key, bytes(field)), entry.label).toEqual(bytes(value));
-      for (const [member, score] of entry.members ?? []) expect(asDouble(await redis.zscore(key, bytes(member))), `${entry.label} ${score}`).toBe(asDouble(score));
+      for (const [member, score] of entry.members ?? [])
+        expect(asDouble(await redis.zscore(key, bytes(member))), `${entry.label} ${score}`).toBe(asDouble(score));
       if (entry.expiresInSeconds) expect(await redis.ttl(key)).toBeGreaterThan(0);
     }
     await redis.select(0);
@@ -114,7 +119,11 @@ describe("MongoDB", () => {
       const stored = async (collection: string, id: number) => db.collection<{ _id: number }>(collection).findOne({ _id: id }, { raw: true });
       for (const [index, { label, value }] of mongodbValues.entries()) {
         if (notKept.has(label)) continue;
-        const wanted = rawDocument([["_id", { $numberInt: String(index + 1) }], ["label", label], ["value", value]]);
+        const wanted = rawDocument([
+          ["_id", { $numberInt: String(index + 1) }],
+          ["label", label],
+          ["value", value],
+        ]);
         expect(wanted.equals((await stored("awkward_values", index + 1)) as unknown as Uint8Array), label).toBe(true);
       }
       for (const [index, { label, fields }] of mongodbShapes.entries()) {
