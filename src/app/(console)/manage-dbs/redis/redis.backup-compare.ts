@@ -2,8 +2,9 @@ import "server-only";
 import { AppError } from "@/server/errors";
 import type { RedisClient } from "./redis.client";
 import { CORE_TYPES } from "./redis.dump";
-import { asBuffers, asList, asNumber, asText } from "./redis.reply";
+import { asBuffers, asList, asText } from "./redis.reply";
 import { SeenKeys } from "./redis.seen-keys";
+import { serverTimeMs } from "./redis.time";
 
 interface Comparison {
   client: RedisClient;
@@ -13,9 +14,8 @@ interface Comparison {
   sent: Map<string, number>;
   /** The one key that is not of the backup. */
   marker: string;
-  /** Expiries of the keys that were sent or had expired before; read only when keys are missing. */
+  /** Expiries of the keys that were sent; read only when keys are missing. */
   readExpiries(): AsyncIterable<{ type: string; expiresAtMs: bigint }>;
-  /** How many of them had expired before and were not sent. */
 }
 
 export interface Compared {
@@ -86,11 +86,6 @@ async function countExpired({ readExpiries, sent }: Comparison, { startedAt, end
     spans.set(type, { surely: span.surely + (expiresAtMs <= startedAt ? 1 : 0), perhaps: span.perhaps + 1 });
   }
   return spans;
-}
-
-async function serverTimeMs(client: RedisClient): Promise<bigint> {
-  const [seconds, micros] = asList(await client.send("TIME"));
-  return BigInt(asNumber(seconds)) * 1000n + BigInt(Math.floor(asNumber(micros) / 1000));
 }
 
 function different(client: RedisClient, what: string): AppError {

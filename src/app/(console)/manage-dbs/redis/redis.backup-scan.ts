@@ -6,6 +6,7 @@ import { redisError } from "./redis.errors";
 import { asBuffers, asList, asText, numberOrNull, type Reply } from "./redis.reply";
 import { SeenKeys } from "./redis.seen-keys";
 import { countsFrequency, speaks, type ServerFacts } from "./redis.server-facts";
+import { timeMs } from "./redis.time";
 
 const SCAN_COUNT = 500;
 /** What is asked for at once, by the server's own estimate: its output and our memory stay near twice this. */
@@ -126,6 +127,5 @@ function expiryDigits(expiry: Reply | undefined, time: Reply | undefined): strin
   const ms = BigInt(asText(expiry));
   if (ms < 0n) return null;
   if (time === undefined) return ms.toString();
-  const [seconds, micros] = asList(time);
-  return (BigInt(asText(seconds)) * 1000n + BigInt(asText(micros)) / 1000n + ms).toString();
+  return (timeMs(time) + ms).toString();
 }

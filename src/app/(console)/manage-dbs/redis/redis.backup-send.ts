@@ -1,6 +1,7 @@
 import "server-only";
 import { AppError } from "@/server/errors";
 import type { BackupRecord } from "./redis.backup-format";
+import { reachedCommand, type Claim } from "./redis.backup-marker";
 import type { CommandLine, RedisClient } from "./redis.client";
 import { showBytes } from "./redis.codec";
 import { errorWord, redisError } from "./redis.errors";
@@ -8,25 +9,34 @@ import { errorWord, redisError } from "./redis.errors";
 const GROUP_BYTES = 4 * 1024 * 1024;
 const GROUP_KEYS = 500;
 
-export interface RestoreBatch {
+/** A record with its place among the backup's records of the same logical database, from 0. */
+export interface PlacedRecord {
+  record: BackupRecord;
+  position: number;
+}
+
+/** One logical database being restored. */
+export interface Destination {
   client: RedisClient;
-  records: BackupRecord[];
+  jobId: string;
+  /** Kept in step with what was sent. */
+  claim: Claim;
+  /** Keys that were there before ours: not ours, whatever happens. */
+  foreign: Set<string>;
 }
 
 interface SendOptions {
-  /** Gets the names of keys that were there before ours. */
-  foreign: Set<string>;
   onTaken(records: BackupRecord[]): void;
 }
 
 /** Sends RESTOREs in groups bounded by bytes and number; the next group is read while the one before is under way. */
-export async function sendRestores(batches: AsyncIterable<RestoreBatch>, options: SendOptions): Promise<void> {
+export async function sendRestores(batches: AsyncIterable<{ destination: Destination; records: PlacedRecord[] }>, options: SendOptions): Promise<void> {
   let underWay: Promise<void> = Promise.resolve();
   try {
-    for await (const { client, records } of batches) {
+    for await (const { destination, records } of batches) {
       for (const group of groups(records)) {
         await underWay;
-        underWay = sendGroup(client, group, options);
+        underWay = sendGroup(destination, group, options);
         underWay.catch(() => undefined);
       }
     }
@@ -36,12 +46,12 @@ export async function sendRestores(batches: AsyncIterable<RestoreBatch>, options
   }
 }
 
-function* groups(records: BackupRecord[]): Generator<BackupRecord[]> {
-  let group: BackupRecord[] = [];
+function* groups(records: PlacedRecord[]): Generator<PlacedRecord[]> {
+  let group: PlacedRecord[] = [];
   let bytes = 0;
-  for (const record of records) {
-    group.push(record);
-    bytes += record.dump.length + record.key.length;
+  for (const placed of records) {
+    group.push(placed);
+    bytes += placed.record.dump.length + placed.record.key.length;
     if (bytes < GROUP_BYTES && group.length < GROUP_KEYS) continue;
     yield group;
     group = [];
@@ -50,22 +60,22 @@ function* groups(records: BackupRecord[]): Generator<BackupRecord[]> {
   if (group.length > 0) yield group;
 }
 
-async function sendGroup(client: RedisClient, records: BackupRecord[], { foreign, onTaken }: SendOptions): Promise<void> {
-  const replies = await client.run(records.map(restoreCommand));
-  const taken = records.filter((_, index) => !(replies[index] instanceof Error));
-  onTaken(taken);
-  for (const [index, reply] of replies.entries()) {
-    const record = records[index];
-    if (reply instanceof Error && record && errorWord(reply) === "BUSYKEY") foreign.add(`${record.db}:${record.key.toString("latin1")}`);
+async function sendGroup(destination: Destination, group: PlacedRecord[], { onTaken }: SendOptions): Promise<void> {
+  const { client, claim, jobId, foreign } = destination;
+  claim.reached = (group.at(-1)?.position ?? -1) + 1;
+  const [, ...replies] = await client.run([reachedCommand(jobId, claim), ...group.map(({ record }) => restoreCommand(record))]);
+  onTaken(group.flatMap(({ record }, index) => (replies[index] instanceof Error ? [] : [record])));
+  const failures = group.flatMap(({ record }, index) => {
+    const reply = replies[index];
+    return reply instanceof Error ? [{ record, error: reply }] : [];
+  });
+  for (const { record, error } of failures) if (errorWord(error) === "BUSYKEY") foreign.add(record.key.toString("latin1"));
+  const first = failures[0];
+  if (!first) return;
+  if (errorWord(first.error) === "BUSYKEY") {
+    throw new AppError("CONFLICT", `The key ${showBytes(first.record.key)} appeared in the target while it was restored`, { fix: "Choose a logical database that nobody writes to." });
   }
-  const failed = replies.findIndex((reply) => reply instanceof Error);
-  const record = records[failed];
-  if (failed < 0 || !record) return;
-  const reply = replies[failed];
-  if (reply instanceof Error && errorWord(reply) === "BUSYKEY") {
-    throw new AppError("CONFLICT", `The key ${showBytes(record.key)} appeared in the target while it was restored`, { fix: "Choose a logical database that nobody writes to." });
-  }
-  throw redisError(reply, { address: client.address, doing: `restore the key ${showBytes(record.key)}` });
+  throw redisError(first.error, { address: client.address, doing: `restore the key ${showBytes(first.record.key)}` });
 }
 
 /** Without REPLACE: an existing key is never touched. The expiry is absolute, so time spent between does not lengthen it. */

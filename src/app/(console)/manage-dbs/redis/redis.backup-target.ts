@@ -1,5 +1,7 @@
 import "server-only";
+import type { ManifestContent } from "@/backups/engine";
 import { AppError } from "@/server/errors";
+import type { BackupHeader } from "./redis.backup-format";
 
 /** Which logical database of the backup goes into which one of the server. */
 export interface Placement {
@@ -20,6 +22,13 @@ export function readPlacements(name: string, available: number[]): Placement[] {
   const unknown = placements.find(({ from }) => !available.includes(from));
   if (unknown) throw new AppError("INVALID", `The backup holds no keys of db${unknown.from}`, { fix: `It holds ${available.map((db) => `db${db}`).join(", ") || "no keys at all"}.` });
   return placements;
+}
+
+/** Non-empty databases of a backup, in order: by the manifest, which counts what was written, else by the header. */
+export function filledDatabases(manifest: ManifestContent, header: BackupHeader): number[] {
+  const counted = manifest.objects.flatMap((object) => ((object.count ?? 0) > 0 ? [Number(/^db(\d+) /.exec(object.name)?.[1] ?? Number.NaN)] : []));
+  const databases = manifest.objects.length > 0 ? counted : Object.keys(header.databases).map(Number);
+  return [...new Set(databases.filter((db) => Number.isInteger(db)))].sort((a, b) => a - b);
 }
 
 /** The logical databases that a target touches, without knowing the backup. */

@@ -2,7 +2,8 @@ import "server-only";
 import type { BackupEngine } from "@/backups/engine";
 import { planRestore } from "./redis.backup-plan";
 import { checkBackup, countedObjects } from "./redis.backup-read";
-import { stageRestore, sweepRestore } from "./redis.backup-restore";
+import { sweepRestore } from "./redis.backup-remove";
+import { stageRestore } from "./redis.backup-restore";
 import { writeBackup } from "./redis.backup-write";
 
 /** Redis and Valkey in scan mode: DUMP payloads as JSON lines, gzip. Restores into empty logical databases. */

@@ -1,0 +1,56 @@
+/** A job's surroundings for backup tests: a directory, a sink and the artefact that comes of it. */
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Artefact, JobContext, ManifestContent, Progress } from "@/backups/engine";
+import type { Connection } from "@/server/connection";
+import { redisBackup } from "./redis.backup";
+
+export interface TestJob extends JobContext {
+  controller: AbortController;
+  lines: string[];
+  last: Progress;
+  onProgress: (progress: Progress) => void;
+}
+
+export function testJob(jobId = Math.random().toString(16).slice(2, 10)): TestJob {
+  const controller = new AbortController();
+  const job: TestJob = {
+    controller,
+    signal: controller.signal,
+    lines: [],
+    last: {},
+    onProgress: () => undefined,
+    jobId,
+    scratchDir: tmpdir(),
+    progress(change) {
+      Object.assign(job.last, change);
+      job.onProgress(job.last);
+    },
+    log: (line) => job.lines.push(line),
+    child: () => undefined,
+  };
+  return job;
+}
+
+export async function testDir(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), "console-redis-backup-"));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+export async function writeArtefact(connection: Connection, path: string, job = testJob()): Promise<Artefact> {
+  const manifest = await redisBackup.write(connection, { path, stream: () => createWriteStream(path) }, job);
+  return artefactAt(path, manifest);
+}
+
+export async function artefactAt(path: string, manifest: ManifestContent): Promise<Artefact> {
+  return { path, bytes: (await stat(path)).size, manifest, open: (range) => createReadStream(path, { highWaterMark: 1 << 20, ...range }) };
+}
+
+/** The same artefact with other bytes. */
+export async function alteredArtefact(artefact: Artefact, bytes: Buffer): Promise<Artefact> {
+  const path = `${artefact.path}.altered`;
+  await writeFile(path, bytes);
+  return artefactAt(path, artefact.manifest);
+}
