@@ -51,8 +51,13 @@ export async function getConnection(engine: EngineId, name: string): Promise<Con
   if (engine === "sqlite" && name === "control-plane") return controlPlaneConnection();
   if (name === "main") return environmentConnection(engine);
   const row = await controlPlane().selectFrom("connections").selectAll().where("id", "=", `${engine}/${name}`).executeTakeFirst();
-  if (!row) throw new AppError("NOT_FOUND", `There is no ${ENGINES[engine].label} connection named ${name}`, { fix: "Choose one of the list in the top bar." });
+  if (!row) throw noSuchConnection(engine, name);
   return storedConnection(row);
+}
+
+/** The one answer for a connection that is not there and for one that is withheld. */
+export function noSuchConnection(engine: EngineId, name: string): AppError {
+  return new AppError("NOT_FOUND", `There is no ${ENGINES[engine].label} connection named ${name}`, { fix: "Choose one of the list in the top bar." });
 }
 
 export function connectionById(id: string): Promise<Connection> {

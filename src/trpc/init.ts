@@ -12,7 +12,7 @@ import { appendAudit, completeAudit, redactInput } from "@/server/audit";
 import type { Principal } from "@/server/auth/principal";
 import { isRecentSignIn } from "@/server/auth/principal";
 import type { Connection } from "@/server/connection";
-import { getConnection } from "@/server/connections";
+import { getConnection, noSuchConnection } from "@/server/connections";
 import { AppError, type AppErrorCode, isAbort } from "@/server/errors";
 import { effectiveRole, may } from "@/server/grants";
 import { LIMITS } from "@/server/limits";
@@ -152,11 +152,16 @@ async function audited<T extends { ok: boolean; error?: { message: string } }>(s
   const entry = auditEntry(subject);
   const change = CHANGING_ACTIONS.includes(subject.action);
   const started = change ? await appendAudit({ ...entry, outcome: "started", detail: "" }) : null;
-  const result = await effect();
-  const outcome = result.ok ? ("allowed" as const) : ("failed" as const);
-  const detail = result.ok ? "" : (result.error?.message ?? "").slice(0, 500);
-  if (started) await completeAudit(started.seq, { outcome, detail });
-  else await appendAudit({ ...entry, outcome, detail });
+  const settle = async (outcome: "allowed" | "failed", detail: string) => {
+    if (started) await completeAudit(started.seq, { outcome, detail: detail.slice(0, 500) });
+    else await appendAudit({ ...entry, outcome, detail: detail.slice(0, 500) });
+  };
+  // What throws here comes before the procedure itself: no such connection, no free place.
+  const result = await effect().catch(async (error: unknown) => {
+    await settle("failed", error instanceof Error ? error.message : "");
+    throw error;
+  });
+  await settle(result.ok ? "allowed" : "failed", result.ok ? "" : (result.error?.message ?? ""));
   return result;
 }
 
@@ -199,10 +204,16 @@ export function engineProcedure(engine: EngineId) {
           const role = await effectiveRole(ctx.principal.userId, ctx.principal.role, connectionId);
           const subject: AuditSubject = { ctx, action, path, connectionId, role, input: await getRawInput() };
           const label = ENGINES[engine].label;
-          if (role === "none") throw new AppError("NOT_FOUND", `There is no ${label} connection named ${input.connection}`);
+          // The same words as for a name nobody uses; the log knows better.
+          if (role === "none") {
+            await appendAudit({ ...auditEntry(subject), outcome: "refused", detail: `no access to ${label} / ${input.connection}` });
+            throw noSuchConnection(engine, input.connection);
+          }
           if (!(await may(ctx.principal, action, connectionId))) await refuse(subject, `${role} may not ${action} on ${label} / ${input.connection}`);
-          const connection = await getConnection(engine, input.connection);
-          return audited(subject, () => inTurn(ctx.principal.userId, () => next({ ctx: { connection, role } })));
+          return audited(subject, async () => {
+            const connection = await getConnection(engine, input.connection);
+            return inTurn(ctx.principal.userId, () => next({ ctx: { connection, role } }));
+          });
         }),
   };
 }
