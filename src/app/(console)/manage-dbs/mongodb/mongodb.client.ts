@@ -21,13 +21,21 @@ const clients = (): Map<string, Kept> => single("mongodb.clients", () => new Map
  * after an outage the next call selects a server anew, within `serverSelectionTimeoutMS`.
  * @throws AppError INVALID when the URL cannot be read
  */
-export function clientOf(connection: Connection): MongoClient {
+function clientOf(connection: Connection): MongoClient {
   const kept = clients().get(connection.id);
   if (kept?.fingerprint === connection.fingerprint) return kept.client;
   if (kept) void kept.client.close().catch(() => undefined);
   const client = newClient(connection);
   clients().set(connection.id, { client, fingerprint: connection.fingerprint });
   return client;
+}
+
+/**
+ * The connection's client, connected. A driver whose first connect failed stays closed for good unless it is asked again,
+ * so it is asked each time; when it is connected this answers at once.
+ */
+export async function connectedClient(connection: Connection): Promise<MongoClient> {
+  return clientOf(connection).connect();
 }
 
 /** A client of one's own, for a long job: it is closed with the job and does not take the screens' sockets. */
@@ -86,7 +94,7 @@ export function requireDatabase(connection: Connection, name?: string): string {
 /** Runs a piece of work with the connection's client and gives its failures their words. */
 export async function withClient<T>(connection: Connection, doing: string, work: (client: MongoClient) => Promise<T>): Promise<T> {
   try {
-    return await work(clientOf(connection));
+    return await work(await connectedClient(connection));
   } catch (error) {
     throw toAppError(error, { address: connection.address, doing });
   }

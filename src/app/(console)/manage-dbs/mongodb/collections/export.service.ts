@@ -4,7 +4,7 @@ import { toEjson } from "@/app/(console)/manage-dbs/mongodb/bson-ejson";
 import type { ExportInput } from "@/app/(console)/manage-dbs/mongodb/collections/collections.schema";
 import { findByKey } from "@/app/(console)/manage-dbs/mongodb/collections/documents.service";
 import { parseFilter } from "@/app/(console)/manage-dbs/mongodb/ejson-input";
-import { clientOf, requireDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
+import { connectedClient, requireDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
 import { rawBatches, rawFind } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
 import type { CallContext, Connection } from "@/server/connection";
@@ -27,7 +27,7 @@ export async function* exportCollection(connection: Connection, input: ExportInp
   const filter = parseFilter(input.filter);
   const database = requireDatabase(connection, input.database);
   try {
-    const db = clientOf(connection).db(database);
+    const db = (await connectedClient(connection)).db(database);
     if ((await db.listCollections({ name: input.collection }, { nameOnly: true }).toArray()).length === 0) {
       throw new AppError("NOT_FOUND", `${database} has no collection ${JSON.stringify(input.collection)}`, {
         fix: "Reload the list: it may have been renamed or dropped.",
