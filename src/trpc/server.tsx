@@ -12,3 +12,12 @@ const getQueryClient = cache(makeQueryClient);
 const caller = createCaller(cache(async () => createContext(new Headers(await headers()), { allowToken: false })));
 
 export const { trpc: api, HydrateClient } = createHydrationHelpers<AppRouter>(caller, getQueryClient);
+
+/** What a page may wait for its data before it is sent without: the panel then shows its skeleton and asks by itself. */
+const PREFETCH_MS = 1_000;
+
+/** Waits for prefetches, bounded: `await prefetched(api.jobs.list.prefetch({}))`. One that fails is asked again by its panel, which shows why. */
+export async function prefetched(...queries: Promise<unknown>[]): Promise<void> {
+  const limit = new Promise<void>((resolve) => setTimeout(resolve, PREFETCH_MS).unref());
+  await Promise.race([Promise.allSettled(queries), limit]);
+}

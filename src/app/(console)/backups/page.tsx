@@ -3,13 +3,13 @@ import { AllBackupsPanel } from "@/backups/backups.panel";
 import { PageBody, PageHeader } from "@/components/ui/page-header";
 import { roleMay } from "@/lib/rights";
 import { requireSession } from "@/server/auth/require-session";
-import { api, HydrateClient } from "@/trpc/server";
+import { api, HydrateClient, prefetched } from "@/trpc/server";
 
 export const metadata: Metadata = { title: "Backups" };
 
 export default async function Page() {
   const { role } = await requireSession();
-  void api.backups.list.prefetch({ limit: 200 });
+  await prefetched(api.backups.list.prefetch({ limit: 200 }));
   return (
     <HydrateClient>
       <PageBody>

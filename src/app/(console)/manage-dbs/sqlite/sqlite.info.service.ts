@@ -15,7 +15,7 @@ const FACTS = `
     (SELECT freelist_count FROM pragma_freelist_count) AS freePages, (SELECT journal_mode FROM pragma_journal_mode) AS journalMode,
     (SELECT encoding FROM pragma_encoding) AS encoding, (SELECT user_version FROM pragma_user_version) AS userVersion,
     (SELECT application_id FROM pragma_application_id) AS applicationId,
-    (SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\') AS tables,
+    (SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\') AS tables,
     (SELECT count(*) FROM sqlite_schema WHERE type = 'view') AS views, (SELECT count(*) FROM sqlite_schema WHERE type = 'index') AS indexes,
     (SELECT count(*) FROM sqlite_schema WHERE type = 'trigger') AS triggers`;
 
