@@ -34,6 +34,7 @@ export interface ArchiveToc {
 }
 
 const TOOL_MAJORS: Record<string, number> = { "1.14": 12, "1.15": 16, "1.16": 17 };
+const MAGIC = Buffer.from("PGDMP");
 const FORMAT_CUSTOM = 1;
 const BLOCK_DATA = 1;
 const BLOCK_LARGE_OBJECTS = 3;
@@ -50,6 +51,7 @@ export class ArchiveWalk {
   #entriesLeft = 0;
   #state: "head" | "entries" | "block" | "chunk" | "large object" | "large object chunk" = "head";
   #seen = new Set<number>();
+  #withData = new Map<number, TocEntry>();
 
   /** Takes the next bytes. Throws INTERNAL when they cannot follow. */
   push(chunk: Buffer): void {
@@ -79,6 +81,7 @@ export class ArchiveWalk {
 
   /** Call after the last byte. Throws INTERNAL unless the archive ended where it must and every object's data was there. */
   end(): ArchiveToc {
+    if (this.#state === "head" && this.#rest.length > 0 && !this.#rest.subarray(0, 5).equals(MAGIC.subarray(0, this.#rest.length))) throw this.#notAnArchive();
     if (!this.toc) throw damaged(this.#rest.length === 0 && this.#state === "head" ? "it is empty" : "it ends inside its table of contents");
     if (this.#state !== "block" || this.#rest.length > 0 || this.#skip > 0) throw damaged("it ends inside the data of an object");
     const missing = this.toc.entries.filter((entry) => entry.hasData && !this.#seen.has(entry.id));
@@ -106,14 +109,15 @@ export class ArchiveWalk {
   }
 
   #readHead(): void {
-    const magic = this.#bytes(5).toString("latin1");
-    if (magic !== "PGDMP") throw damaged(`it does not begin as a pg_dump archive (${looksLike(this.#rest)})`);
+    if (!this.#bytes(5).equals(MAGIC)) throw this.#notAnArchive();
     const [major, minor] = [this.#byte(), this.#byte()];
     this.#byte();
     const version = `${major}.${minor}`;
     const toolMajor = TOOL_MAJORS[version];
     if (toolMajor === undefined) {
-      throw new AppError("UNSUPPORTED", `The archive has the format version ${version}, which the console does not know`, { fix: "Use pg_dump of PostgreSQL 12 to 18." });
+      throw new AppError("UNSUPPORTED", `The archive has the format version ${version}, which the console does not know`, {
+        fix: "Use pg_dump of PostgreSQL 12 to 18.",
+      });
     }
     this.#integerBytes = this.#byte();
     this.#offsetBytes = this.#byte();
@@ -125,7 +129,15 @@ export class ArchiveWalk {
     const [database, serverVersion, dumpVersion] = [this.#text(), this.#text(), this.#text()];
     this.#entriesLeft = this.#integer();
     this.toc = null;
-    this.#pending = { version, toolMajor, compressed, database: database ?? "", serverVersion: serverVersion ?? "", dumpVersion: dumpVersion ?? "", entries: [] };
+    this.#pending = {
+      version,
+      toolMajor,
+      compressed,
+      database: database ?? "",
+      serverVersion: serverVersion ?? "",
+      dumpVersion: dumpVersion ?? "",
+      entries: [],
+    };
     this.#minor = minor;
     this.#toEntries();
   }
@@ -136,6 +148,10 @@ export class ArchiveWalk {
   #toEntries(): void {
     this.#state = this.#entriesLeft > 0 ? "entries" : "block";
     if (this.#state === "block") this.toc = this.#pending;
+  }
+
+  #notAnArchive(): AppError {
+    return damaged(`it does not begin as a pg_dump archive (${looksLike(this.#rest)})`);
   }
 
   #readEntry(): void {
@@ -157,7 +173,18 @@ export class ArchiveWalk {
     this.#text();
     while (this.#text() !== null);
     this.#bytes(1 + this.#offsetBytes);
-    this.#pending?.entries.push({ id, name, kind, schema: schema === "" ? null : schema, owner, tablespace: tablespace === "" ? null : tablespace, definition, hasData });
+    const entry = {
+      id,
+      name,
+      kind,
+      schema: schema === "" ? null : schema,
+      owner,
+      tablespace: tablespace === "" ? null : tablespace,
+      definition,
+      hasData,
+    };
+    this.#pending?.entries.push(entry);
+    if (hasData) this.#withData.set(id, entry);
     this.#entriesLeft -= 1;
     this.#toEntries();
   }
@@ -165,7 +192,7 @@ export class ArchiveWalk {
   #readBlock(): void {
     const kind = this.#byte();
     const id = this.#integer();
-    const entry = this.toc?.entries.find((known) => known.id === id && known.hasData);
+    const entry = this.#withData.get(id);
     if (!entry || (kind !== BLOCK_DATA && kind !== BLOCK_LARGE_OBJECTS)) throw damaged("after its last object come bytes that belong to none");
     if (this.#seen.has(id)) throw damaged(`the data of ${entry.name} is in it twice`);
     this.#seen.add(id);

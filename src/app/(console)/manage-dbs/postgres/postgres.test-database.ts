@@ -22,7 +22,9 @@ export function urlOf(database: string, base: string = testServers.postgres): st
 export async function makeDatabase(label: string, name: string = uniqueName(label)): Promise<TestDatabase> {
   await asSuperuser(`CREATE DATABASE ${quote(name)} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'`);
   const url = urlOf(name);
-  const client = new Client({ connectionString: url, types: { getTypeParser: () => (value: unknown) => value } });
+  const client = new Client({ ...serverOf(), database: name, types: { getTypeParser: () => (value: unknown) => value } });
+  // Tests end sessions on purpose.
+  client.on("error", () => undefined);
   await client.connect();
   return {
     name,
@@ -51,6 +53,12 @@ export async function asSuperuser(sql: string): Promise<(string | null)[][]> {
   } finally {
     await client.end();
   }
+}
+
+/** Apart from the URL, because the driver does not decode a database name wholly. */
+export function serverOf(): { host: string; port: number; user: string; password: string } {
+  const url = new URL(testServers.postgres);
+  return { host: url.hostname, port: Number(url.port), user: url.username, password: url.password };
 }
 
 export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -1,0 +1,245 @@
+import "server-only";
+import { statfs } from "node:fs/promises";
+import { z } from "zod";
+import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
+import { listRelations } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
+import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
+import { browse, type CatalogQuery, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
+import { isLocal } from "@/app/(console)/manage-dbs/postgres/postgres.target";
+import type { ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
+import type { Artefact, ManifestContent, RestorePlan, RestoreTarget } from "@/backups/engine";
+import { formatBytes } from "@/lib/format";
+import type { CallContext, Connection } from "@/server/connection";
+import { AppError } from "@/server/errors";
+
+type PlanCheck = RestorePlan["checks"][number];
+
+/** What write put into the manifest for a restore; every field may be missing in an older or edited one. */
+const Details = z.object({
+  databaseBytes: z.number().nullable().default(null),
+  encoding: z.string().nullable().default(null),
+  collate: z.string().nullable().default(null),
+  ctype: z.string().nullable().default(null),
+  provider: z.string().nullable().default(null),
+  locale: z.string().nullable().default(null),
+  extensions: z.array(z.string()).default([]),
+  roles: z
+    .object({ owners: z.array(z.string()), rights: z.array(z.string()), policies: z.array(z.string()) })
+    .default({ owners: [], rights: [], policies: [] }),
+});
+export type Details = z.infer<typeof Details>;
+export const detailsOf = (manifest: ManifestContent): Details => Details.parse(manifest.details);
+
+const flag = z.enum(["t", "f"]).transform((text) => text === "t");
+const ServerRow = z.object({
+  version: z.string(),
+  version_number: z.string().transform(Number),
+  in_recovery: flag,
+  superuser: flag,
+  create_database: flag,
+  role: z.string(),
+  data_directory: z.string().nullable(),
+});
+const SERVER: CatalogQuery<z.infer<typeof ServerRow>> = {
+  row: ServerRow,
+  sql: `
+    SELECT current_setting('server_version') AS version, current_setting('server_version_num') AS version_number, pg_is_in_recovery() AS in_recovery,
+           r.rolsuper AS superuser, r.rolcreatedb AS create_database, r.rolname AS role,
+           CASE WHEN pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END AS data_directory
+      FROM pg_roles r WHERE r.rolname = current_user`,
+};
+const NamesRow = z.object({ name: z.string() });
+const DATABASES: CatalogQuery<{ name: string }> = { row: NamesRow, sql: "SELECT datname AS name FROM pg_database" };
+const AVAILABLE_EXTENSIONS: CatalogQuery<{ name: string }> = { row: NamesRow, sql: "SELECT name FROM pg_available_extensions" };
+const TABLESPACES: CatalogQuery<{ name: string }> = { row: NamesRow, sql: "SELECT spcname AS name FROM pg_tablespace" };
+const ROLES: CatalogQuery<{ name: string; may_be: boolean }> = {
+  row: z.object({ name: z.string(), may_be: flag }),
+  sql: "SELECT rolname AS name, pg_has_role(current_user, oid, 'MEMBER') AS may_be FROM pg_roles",
+};
+
+/** What the server has of what the backup needs. */
+export interface RestoreNeeds {
+  server: z.infer<typeof ServerRow>;
+  databases: Set<string>;
+  /** Owners and rights cannot be brought back: a role is missing, or the console's role may not act for it. */
+  withoutOwners: string[];
+  withoutRights: string[];
+  missingForPolicies: string[];
+  missingExtensions: string[];
+  missingTablespaces: string[];
+}
+
+export async function readNeeds(session: Session, toc: ArchiveToc, details: Details): Promise<RestoreNeeds> {
+  const [server] = await session.all(SERVER);
+  if (!server) throw new AppError("INTERNAL", "PostgreSQL does not know the role of its own session", { fix: "Try again." });
+  const names = async (query: CatalogQuery<{ name: string }>): Promise<Set<string>> => new Set((await session.all(query)).map((row) => row.name));
+  const roles = new Map((await session.all(ROLES)).map((role) => [role.name, role.may_be]));
+  const extensions = await names(AVAILABLE_EXTENSIONS);
+  const tablespaces = await names(TABLESPACES);
+  const owners = distinct([...toc.entries.map((entry) => entry.owner), ...details.roles.owners]);
+  return {
+    server,
+    databases: await names(DATABASES),
+    withoutOwners: owners.filter((owner) => (server.superuser ? !roles.has(owner) : roles.get(owner) !== true)),
+    withoutRights: distinct(details.roles.rights).filter((role) => !roles.has(role)),
+    missingForPolicies: distinct(details.roles.policies).filter((role) => !roles.has(role)),
+    missingExtensions: distinct(toc.entries.filter((entry) => entry.kind === "EXTENSION").map((entry) => entry.name)).filter((name) => !extensions.has(name)),
+    missingTablespaces: distinct(toc.entries.map((entry) => entry.tablespace ?? "")).filter((name) => !tablespaces.has(name)),
+  };
+}
+
+const distinct = (names: readonly string[]): string[] => [...new Set(names)].filter((name) => name !== "").toSorted();
+
+/** What a restore into a new database would do here, with everything that would stop it. Changes nothing. */
+export async function planRestore(options: {
+  artefact: Artefact;
+  connection: Connection;
+  target: RestoreTarget;
+  context: CallContext;
+  search: ToolSearch;
+}): Promise<RestorePlan> {
+  const { artefact, connection, target, context, search } = options;
+  const toc = await readToc(artefact);
+  const details = detailsOf(artefact.manifest);
+  const tool = await toolCheck(toc, search);
+  return browse(connection, context, async (session) => {
+    const needs = await readNeeds(session, toc, details);
+    const live = new Map((await listRelations(session)).map((relation) => [relation.name, relation.countFrom === null ? null : relation.estimate]));
+    const bytesNeeded = details.databaseBytes;
+    return {
+      target: target.name,
+      way: "new database",
+      objects: artefact.manifest.objects.map((object) => ({
+        name: object.name,
+        kind: object.kind,
+        inBackup: object.count,
+        liveNow: live.get(object.name) ?? null,
+        after: object.count,
+      })),
+      checks: [
+        nameCheck(target.name, needs),
+        tool,
+        versionCheck(artefact.manifest, needs),
+        rightsCheck(needs),
+        ...extensionChecks(toc, needs),
+        ...roleChecks(needs),
+        ...tablespaceChecks(needs),
+        ...databaseSettingsChecks(toc),
+        await spaceCheck({ needs, bytesNeeded, local: isLocal(session.target.host) }),
+      ],
+      bytesNeeded,
+      steps: [
+        { title: "Create a database beside", detail: `CREATE DATABASE, empty, with the encoding and collation of ${artefact.manifest.source}` },
+        {
+          title: "Restore into it",
+          detail: `pg_restore, stopping at the first error${needs.withoutOwners.length > 0 ? "; owners and rights are left out" : ""}`,
+        },
+        { title: "Count every table", detail: "and compare with the manifest; if one row is missing the database is dropped and nothing has changed" },
+        { title: "Give it its name", detail: `ALTER DATABASE RENAME TO ${target.name}` },
+      ],
+    };
+  });
+}
+
+async function toolCheck(toc: ArchiveToc, search: ToolSearch): Promise<PlanCheck> {
+  try {
+    const tools = await toolsForArchive(toc, search);
+    return { result: "pass", title: "pg_restore reads this backup", detail: `pg_restore ${tools.version}, backup written by pg_dump ${toc.dumpVersion}` };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { result: "fail", title: error.message, detail: error.fix ?? "" };
+  }
+}
+
+/** Throws nothing; the words say what is wrong with the name. */
+export function nameProblem(name: string, databases: ReadonlySet<string>): string | null {
+  if (name.includes("\0") || !name.isWellFormed()) return "it holds a character that no database accepts";
+  if (Buffer.byteLength(name) > 63) return "it is longer than 63 bytes";
+  if (["template0", "template1", "postgres"].includes(name)) return "it is one of the server's own databases";
+  return databases.has(name) ? "a database of this name exists" : null;
+}
+
+function nameCheck(name: string, needs: RestoreNeeds): PlanCheck {
+  const problem = nameProblem(name, needs.databases);
+  return problem === null
+    ? { result: "pass", title: "The name is free", detail: name }
+    : { result: "fail", title: `The name ${name} cannot be used`, detail: problem };
+}
+
+function versionCheck(manifest: ManifestContent, needs: RestoreNeeds): PlanCheck {
+  const from = Number.parseInt(manifest.server.version, 10);
+  const to = Math.floor(needs.server.version_number / 10_000);
+  const detail = `backup of PostgreSQL ${manifest.server.version}, server ${needs.server.version.split(" ")[0] ?? ""}`;
+  if (to < from)
+    return {
+      result: "warn",
+      title: "The server is older than the backup's",
+      detail: `${detail}: PostgreSQL does not promise that this works; it is tried aside and nothing changes if it fails`,
+    };
+  return { result: "pass", title: "The versions fit", detail };
+}
+
+function rightsCheck({ server }: RestoreNeeds): PlanCheck {
+  if (server.in_recovery) return { result: "fail", title: "The server is a standby", detail: "Nothing can be written here; restore to the primary." };
+  if (server.superuser || server.create_database) return { result: "pass", title: "The role may create databases", detail: server.role };
+  return { result: "fail", title: "The role may not create databases", detail: `ALTER ROLE ${server.role} CREATEDB, or use another connection.` };
+}
+
+function extensionChecks(toc: ArchiveToc, needs: RestoreNeeds): PlanCheck[] {
+  const needed = distinct(toc.entries.filter((entry) => entry.kind === "EXTENSION").map((entry) => entry.name));
+  if (needed.length === 0) return [];
+  if (needs.missingExtensions.length > 0)
+    return [{ result: "fail", title: "Extensions are missing on the server", detail: `Install ${needs.missingExtensions.join(", ")}.` }];
+  return [{ result: "pass", title: "The extensions are there", detail: needed.join(", ") }];
+}
+
+function roleChecks(needs: RestoreNeeds): PlanCheck[] {
+  const checks: PlanCheck[] = [];
+  if (needs.missingForPolicies.length > 0) {
+    checks.push({ result: "fail", title: "Row security names roles that are missing", detail: `CREATE ROLE ${needs.missingForPolicies.join(", ")} NOLOGIN.` });
+  }
+  if (needs.withoutOwners.length > 0) {
+    checks.push({
+      result: "warn",
+      title: "Owners and rights are left out",
+      detail: `${needs.withoutOwners.join(", ")} ${needs.server.superuser ? "is missing" : `cannot be acted for by ${needs.server.role}`}: everything will belong to ${needs.server.role}`,
+    });
+  } else if (needs.withoutRights.length > 0) {
+    checks.push({
+      result: "warn",
+      title: "Rights are left out",
+      detail: `${needs.withoutRights.join(", ")} is missing: create it NOLOGIN before to keep them`,
+    });
+  }
+  return checks.length > 0 ? checks : [{ result: "pass", title: "The roles are there", detail: "owners and rights come back" }];
+}
+
+function tablespaceChecks(needs: RestoreNeeds): PlanCheck[] {
+  if (needs.missingTablespaces.length === 0) return [];
+  return [{ result: "warn", title: "Tablespaces are missing", detail: `${needs.missingTablespaces.join(", ")}: everything goes into the default one` }];
+}
+
+function databaseSettingsChecks(toc: ArchiveToc): PlanCheck[] {
+  const hasSettings = toc.entries.some((entry) => entry.kind === "DATABASE PROPERTIES" || (entry.kind === "ACL" && entry.name.startsWith("DATABASE ")));
+  if (!hasSettings) return [];
+  return [
+    {
+      result: "warn",
+      title: "Settings of the database itself are left out",
+      detail: "ALTER DATABASE SET and rights to connect belong to the old name; set them again when it goes live",
+    },
+  ];
+}
+
+/** The server's free space is seen where its disk is this machine's; else nobody but its own administrator knows it. */
+async function spaceCheck(options: { needs: RestoreNeeds; bytesNeeded: number | null; local: boolean }): Promise<PlanCheck> {
+  const { needs, bytesNeeded, local } = options;
+  const need = bytesNeeded === null ? "as much as the original" : formatBytes(bytesNeeded);
+  const unknown: PlanCheck = { result: "warn", title: "The server's free space is not known", detail: `The restore needs about ${need} there.` };
+  if (!local || needs.server.data_directory === null || bytesNeeded === null) return unknown;
+  const disk = await statfs(needs.server.data_directory).catch(() => null);
+  if (!disk) return unknown;
+  const free = disk.bavail * disk.bsize;
+  const detail = `needs about ${need}, free ${formatBytes(free)}`;
+  return free > bytesNeeded ? { result: "pass", title: "There is space", detail } : { result: "fail", title: "The server's disk has too little space", detail };
+}

@@ -1,0 +1,166 @@
+import "server-only";
+import { countLargeObjects, countRelations, LARGE_OBJECTS_NAME, listRelations } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
+import { detailsOf, nameProblem, readNeeds, type Details, type RestoreNeeds } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
+import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
+import { browse, reachedTarget, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
+import { isWorthKeeping, startTool, toolEnvironment, writeOrGone } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
+import type { PostgresTools, ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
+import type { Artefact, JobContext, LeftBehind, RestoreTarget, Staged } from "@/backups/engine";
+import type { Connection } from "@/server/connection";
+import { AppError } from "@/server/errors";
+import { quoteIdentifier, textLiteral } from "@/sql/identifiers";
+
+/**
+ * The database a restore works in until it is kept: letters of the target, then the job. Made of harmless characters only, because it
+ * stands in pg_restore's arguments; short enough for every job id.
+ */
+export function stagingName(target: string, jobId: string): string {
+  if (!/^[0-9a-f]{4,32}$/.test(jobId)) throw new AppError("INTERNAL", "The job has no usable id", { fix: "Try again." });
+  const letters = target
+    .toLowerCase()
+    .replace(/[^a-z0-9_]+/g, "_")
+    .slice(0, 20);
+  return `${/^[a-z]/.test(letters) ? letters : `db_${letters}`}_restore_${jobId}`;
+}
+
+/** Restores into a new database beside the live ones and counts it. On failure the database is dropped again. */
+export async function stageRestore(options: {
+  artefact: Artefact;
+  connection: Connection;
+  target: RestoreTarget;
+  context: JobContext;
+  search: ToolSearch;
+}): Promise<Staged> {
+  const { artefact, connection, target, context, search } = options;
+  const toc = await readToc(artefact);
+  const details = detailsOf(artefact.manifest);
+  const tools = await toolsForArchive(toc, search);
+  const needs = await browse(connection, context, (session) => readNeeds(session, toc, details));
+  const problem = nameProblem(target.name, needs.databases);
+  if (problem !== null) throw new AppError("CONFLICT", `The name ${target.name} cannot be used: ${problem}`, { fix: "Choose another name." });
+  const name = stagingName(target.name, context.jobId);
+  context.progress({ phase: "Create a database beside" });
+  await createDatabase(connection, { name, details, context });
+  try {
+    context.progress({ phase: "Restore with pg_restore" });
+    await runRestore({ artefact, connection, name, needs, tools, context });
+    context.progress({ phase: "Count every table" });
+    const objects = await countDatabase({ connection, name, context, objects: artefact.manifest.objects });
+    return {
+      objects,
+      skipped: [],
+      keep: () => keepAs({ connection, name, target: target.name }),
+      discard: () => dropDatabase(connection, name),
+    };
+  } catch (error) {
+    await dropDatabase(connection, name).catch((failure: unknown) => context.log(`the database ${name} could not be dropped: ${String(failure)}`));
+    throw error;
+  }
+}
+
+async function createDatabase(connection: Connection, options: { name: string; details: Details; context: JobContext }): Promise<void> {
+  const { name, details, context } = options;
+  const words = [
+    `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0`,
+    details.encoding === null ? "" : `ENCODING ${textLiteral(details.encoding)}`,
+    details.provider === "i" && details.locale !== null ? `LOCALE_PROVIDER icu ICU_LOCALE ${textLiteral(details.locale)}` : "",
+    details.provider === "b" && details.locale !== null ? `LOCALE_PROVIDER builtin BUILTIN_LOCALE ${textLiteral(details.locale)}` : "",
+    details.collate === null ? "" : `LC_COLLATE ${textLiteral(details.collate)}`,
+    details.ctype === null ? "" : `LC_CTYPE ${textLiteral(details.ctype)}`,
+  ];
+  await withOwnSession(connection, { signal: context.signal }, (session) => session.run(words.filter((word) => word !== "").join(" ")));
+  context.log(`created ${name}`);
+}
+
+interface RestoreRun {
+  artefact: Artefact;
+  connection: Connection;
+  name: string;
+  needs: RestoreNeeds;
+  tools: PostgresTools;
+  context: JobContext;
+}
+
+/** The archive goes in by stdin: its path is no argument, and what is restored is what was opened. */
+async function runRestore(run: RestoreRun): Promise<void> {
+  const { artefact, connection, name, needs, tools, context } = run;
+  const { target, encrypted } = await reachedTarget(connection, context);
+  const restore = startTool({
+    file: tools.pgRestore,
+    arguments: [
+      "--exit-on-error",
+      "--verbose",
+      "--no-password",
+      ...(needs.withoutOwners.length > 0 ? ["--no-owner", "--no-privileges"] : needs.withoutRights.length > 0 ? ["--no-privileges"] : []),
+      ...(needs.missingTablespaces.length > 0 ? ["--no-tablespaces"] : []),
+      `--dbname=${name}`,
+    ],
+    environment: await toolEnvironment({ target: { ...target, database: name }, encrypted, scratchDir: context.scratchDir }),
+    secret: target.password,
+    onLine: (line) => {
+      const table = /^pg_restore: processing data for table "(.*)"$/.exec(line)?.[1];
+      if (table !== undefined) context.progress({ object: table });
+      else if (isWorthKeeping(line)) context.log(line);
+    },
+    context,
+  });
+  const stop = (): void => restore.kill();
+  context.signal.addEventListener("abort", stop, { once: true });
+  restore.stdout.resume();
+  try {
+    let bytes = 0;
+    for await (const chunk of artefact.open()) {
+      if (context.signal.aborted || !(await writeOrGone(restore.stdin, chunk as Buffer))) break;
+      bytes += (chunk as Buffer).length;
+      context.progress({ bytesDone: bytes, bytesTotal: artefact.bytes });
+    }
+    restore.stdin.end();
+    await restore.done;
+  } catch (error) {
+    if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled", { cause: error });
+    throw error;
+  } finally {
+    context.signal.removeEventListener("abort", stop);
+    restore.kill();
+  }
+}
+
+/** Exact rows of the restored database by the manifest's names; ANALYZE on the way, so that its first queries are planned well. */
+async function countDatabase(options: {
+  connection: Connection;
+  name: string;
+  context: JobContext;
+  objects: readonly { name: string; count: number | null }[];
+}): Promise<{ name: string; count: number | null }[]> {
+  const { connection, name, context } = options;
+  return withOwnSession(connection, { signal: context.signal, database: name }, async (session) => {
+    const relations = await listRelations(session);
+    let done = 0;
+    const counts = await countRelations(session, relations, (object) => context.progress({ object, objectsDone: (done += 1) }));
+    const largeObjects = await countLargeObjects(session);
+    await session.run("ANALYZE");
+    const found = relations.map((relation) => ({ name: relation.name, count: counts.get(relation.name) ?? null }));
+    return largeObjects > 0 ? [...found, { name: LARGE_OBJECTS_NAME, count: largeObjects }] : found;
+  });
+}
+
+async function keepAs(options: {
+  connection: Connection;
+  name: string;
+  target: string;
+}): Promise<{ place: string; connection: { url: string; database: string | null } }> {
+  const { connection, name, target } = options;
+  await withOwnSession(connection, {}, (session) => session.run(`ALTER DATABASE ${quoteIdentifier(name)} RENAME TO ${quoteIdentifier(target)}`));
+  const url = new URL(connection.url.reveal());
+  url.pathname = `/${encodeURIComponent(target)}`;
+  return { place: `database ${target} on ${connection.address}`, connection: { url: url.toString(), database: null } };
+}
+
+async function dropDatabase(connection: Connection, name: string): Promise<void> {
+  await withOwnSession(connection, {}, (session) => session.run(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`));
+}
+
+/** Drops the database that a crashed restore left; the name carries the job's id, so it can be nobody else's. */
+export async function sweepRestore(connection: Connection, left: LeftBehind): Promise<void> {
+  await dropDatabase(connection, stagingName(left.target, left.jobId));
+}

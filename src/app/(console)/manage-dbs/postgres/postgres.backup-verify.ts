@@ -1,0 +1,152 @@
+import "server-only";
+import { ArchiveWalk, damaged, type ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
+import { RowCounter } from "@/app/(console)/manage-dbs/postgres/postgres.archive-rows";
+import { LARGE_OBJECTS_NAME, relationsOfArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
+import { startTool, writeOrGone, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
+import { findAllTools, type PostgresTools, type ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
+import type { Artefact, JobContext, Verification } from "@/backups/engine";
+import { AppError } from "@/server/errors";
+
+/** Only data leaves pg_restore: no function body, comment or rights that could look like rows. */
+const READ_ARGUMENTS = [
+  "--data-only",
+  "--no-owner",
+  "--no-privileges",
+  "--no-comments",
+  "--no-security-labels",
+  "--no-publications",
+  "--no-subscriptions",
+  "-f",
+  "-",
+];
+
+/** What was read out of an archive. */
+export interface ArchiveContent {
+  toc: ArchiveToc;
+  tables: ReadonlyMap<string, { rows: number; bytes: number }>;
+  largeObjects: number;
+}
+
+/**
+ * Reads an archive whole from the bytes it is given: its borders here, its compressed rows in pg_restore, whose output is counted.
+ * `write` takes the next bytes and waits when it must; `end` resolves with what was found or throws INTERNAL; `stop` ends the process.
+ */
+export interface ArchiveReader {
+  write(chunk: Buffer): Promise<void>;
+  end(): Promise<ArchiveContent>;
+  stop(): void;
+  /** Rows read so far. */
+  readonly rows: number;
+}
+
+export function openArchiveReader(tools: PostgresTools, context: Pick<JobContext, "child" | "scratchDir">): ArchiveReader {
+  const walk = new ArchiveWalk();
+  const counter = new RowCounter();
+  const process = startTool({ file: tools.pgRestore, arguments: READ_ARGUMENTS, environment: { LC_ALL: "C", HOME: context.scratchDir }, context });
+  const counted = countRows(process, counter);
+  // What is wrong is said with the next bytes, not only after the last.
+  let failure: unknown;
+  counted.catch((error: unknown) => {
+    failure = error;
+    process.kill();
+  });
+  process.done.catch((error: unknown) => {
+    failure ??= unreadable(error);
+  });
+  return {
+    async write(chunk) {
+      walk.push(chunk);
+      await writeOrGone(process.stdin, chunk);
+      if (failure !== undefined) throw failure;
+    },
+    async end() {
+      const toc = walk.end();
+      process.stdin.end();
+      await counted;
+      await process.done.catch((error: unknown) => {
+        throw unreadable(error);
+      });
+      counter.end();
+      const content = { toc, tables: counter.tables, largeObjects: counter.largeObjects };
+      assertComplete(content);
+      return content;
+    },
+    stop: () => process.kill(),
+    get rows() {
+      return counter.rows;
+    },
+  };
+}
+
+const unreadable = (error: unknown): AppError =>
+  damaged(`pg_restore cannot read it: ${error instanceof AppError ? (error.detail ?? error.message) : String(error)}`, error);
+
+async function countRows(process: ToolProcess, counter: RowCounter): Promise<void> {
+  for await (const chunk of process.stdout) counter.push(chunk as Buffer);
+}
+
+/** Every table that the table of contents promises rows of was read, and no other. */
+function assertComplete({ toc, tables }: ArchiveContent): void {
+  const relations = relationsOfArchive(toc);
+  for (const [name, relation] of relations) if (relation.hasData && !tables.has(name)) throw damaged(`the rows of ${name} are missing`);
+  for (const name of tables.keys()) if (!relations.get(name)?.hasData) throw damaged(`it holds rows of ${name}, which its table of contents does not name`);
+}
+
+/** The objects of an archive by the manifest's names. */
+export function foundObjects(content: ArchiveContent): { name: string; count: number | null }[] {
+  const relations = [...relationsOfArchive(content.toc).keys()].map((name) => ({ name, count: content.tables.get(name)?.rows ?? null }));
+  return content.largeObjects > 0 ? [...relations, { name: LARGE_OBJECTS_NAME, count: content.largeObjects }] : relations;
+}
+
+export const VERIFY_METHOD = "read whole with pg_restore, rows of every table counted";
+
+/** Reads a stored artefact whole. Throws INTERNAL for a damaged one, TOOL_MISSING without a pg_restore that reads it. */
+export async function verifyArtefact(artefact: Artefact, context: JobContext, search: ToolSearch): Promise<Verification> {
+  const tools = await toolsForArchive(await readToc(artefact), search);
+  const reader = openArchiveReader(tools, context);
+  const stop = (): void => reader.stop();
+  context.signal.addEventListener("abort", stop, { once: true });
+  try {
+    let bytes = 0;
+    for await (const chunk of artefact.open()) {
+      context.signal.throwIfAborted();
+      await reader.write(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+      context.progress({ bytesDone: bytes, bytesTotal: artefact.bytes, itemsDone: reader.rows });
+    }
+    if (bytes !== artefact.bytes) throw damaged(`it has ${bytes} bytes instead of ${artefact.bytes}`);
+    const content = await reader.end();
+    return { method: VERIFY_METHOD, objects: foundObjects(content) };
+  } catch (error) {
+    if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled", { cause: error });
+    throw error;
+  } finally {
+    context.signal.removeEventListener("abort", stop);
+    reader.stop();
+  }
+}
+
+/** The table of contents at the head of an artefact; what follows is not read. Throws INTERNAL for anything that is no archive. */
+export async function readToc(artefact: Artefact): Promise<ArchiveToc> {
+  const walk = new ArchiveWalk();
+  const stream = artefact.open();
+  try {
+    for await (const chunk of stream) {
+      walk.push(chunk as Buffer);
+      if (walk.toc) return walk.toc;
+    }
+  } finally {
+    stream.destroy();
+  }
+  return walk.end();
+}
+
+/** The newest tools, when they read this archive. Throws TOOL_MISSING. */
+export async function toolsForArchive(toc: ArchiveToc, search: ToolSearch): Promise<PostgresTools> {
+  const [newest] = await findAllTools(search);
+  const fix = `Install the package postgresql-client-${toc.toolMajor} (or newer), or set POSTGRES_TOOLS_DIR.`;
+  if (!newest) throw new AppError("TOOL_MISSING", "pg_restore is not installed on the console's machine", { fix });
+  if (newest.major < toc.toolMajor)
+    throw new AppError("TOOL_MISSING", `pg_restore ${newest.version} is older than the backup (pg_dump ${toc.dumpVersion})`, { fix });
+  return newest;
+}

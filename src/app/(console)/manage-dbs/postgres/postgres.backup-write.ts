@@ -1,0 +1,226 @@
+import "server-only";
+import type { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
+import {
+  openArchiveReader,
+  foundObjects,
+  VERIFY_METHOD,
+  type ArchiveContent,
+  type ArchiveReader,
+} from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
+import {
+  countLargeObjects,
+  countRelations,
+  LARGE_OBJECTS_NAME,
+  listRelations,
+  readDatabaseFacts,
+  type DatabaseFacts,
+  type DumpRelation,
+} from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
+import { openOwnSession, reachedTarget, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
+import { errorCode } from "@/app/(console)/manage-dbs/postgres/postgres.errors";
+import { isWorthKeeping, startTool, toolEnvironment, writeOrGone, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
+import { findTools, type PostgresTools, type ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
+import type { ArtefactSink, JobContext, ManifestContent, ManifestObject } from "@/backups/engine";
+import type { Connection } from "@/server/connection";
+import { AppError } from "@/server/errors";
+
+/** Longer than a busy deployment holds a table, short enough that a forgotten session is named the same night. */
+const LOCK_WAIT = "--lock-wait-timeout=600000";
+
+/**
+ * Writes `pg_dump -Fc` of one exported snapshot. In that same snapshot every table is counted, and the very bytes that go to the store are
+ * read back by pg_restore beside it: a backup is good when the server's counts and the file's counts are equal. Rejects on any doubt.
+ */
+export async function writeBackup(options: { connection: Connection; sink: ArtefactSink; context: JobContext; search: ToolSearch }): Promise<ManifestContent> {
+  const { connection, sink, context, search } = options;
+  const { target, encrypted } = await reachedTarget(connection, context);
+  const own = await openOwnSession(connection, context);
+  let clean = false;
+  try {
+    const { session } = own;
+    context.progress({ phase: "Take snapshot" });
+    // Counting must not take the second processor from pg_dump and the read-back.
+    await session.run("SET max_parallel_workers_per_gather = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    const snapshot = (await session.rows("SELECT pg_catalog.pg_export_snapshot()"))[0]?.[0] ?? "";
+    if (!/^[0-9A-F-]+$/i.test(snapshot)) throw new AppError("INTERNAL", "PostgreSQL gave no snapshot", { fix: "Try again." });
+    const facts = await readDatabaseFacts(session);
+    const relations = await listRelations(session);
+    const tools = await findTools(Math.floor(facts.database.version_number / 10_000), search);
+    context.log(`snapshot ${snapshot} of ${relations.length} relations, pg_dump ${tools.version}`);
+    const environment = await toolEnvironment({ target, encrypted, scratchDir: context.scratchDir });
+    const { content, counts, largeObjects } = await dumpAndCount({ session, sink, context, tools, relations, snapshot, environment, secret: target.password });
+    await session.run("COMMIT");
+    clean = true;
+    context.progress({ phase: "Compare counts" });
+    const objects = manifestObjects({ relations, counts, largeObjects, content });
+    assertEqualCounts(objects, content);
+    return manifestContent({ facts, relations, objects, content, tools, database: target.database });
+  } catch (error) {
+    if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled", { cause: error });
+    throw own.explain(error);
+  } finally {
+    await own.end({ clean });
+  }
+}
+
+interface DumpRun {
+  session: Session;
+  sink: ArtefactSink;
+  context: JobContext;
+  tools: PostgresTools;
+  relations: DumpRelation[];
+  snapshot: string;
+  environment: Record<string, string>;
+  secret: string | undefined;
+}
+
+interface DumpResult {
+  content: ArchiveContent;
+  counts: Map<string, number>;
+  largeObjects: number;
+}
+
+async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
+  const { session, context, tools } = run;
+  const estimate = run.relations.reduce((sum, relation) => sum + (relation.estimate ?? 0), 0);
+  context.progress({ phase: "Write with pg_dump", objectsTotal: run.relations.filter((relation) => relation.countFrom !== null).length, itemsTotal: estimate });
+  const output = run.sink.stream();
+  const reader = openArchiveReader(tools, context);
+  const dump = startTool({
+    file: tools.pgDump,
+    arguments: ["--format=custom", "--verbose", "--no-password", LOCK_WAIT, `--snapshot=${run.snapshot}`],
+    environment: run.environment,
+    secret: run.secret,
+    onLine: (line) => reportLine(line, context),
+    context,
+  });
+  dump.stdin.end();
+  const stop = (): void => {
+    dump.kill();
+    reader.stop();
+  };
+  context.signal.addEventListener("abort", stop, { once: true });
+  // The snapshot lives as long as its session: without it pg_dump's own death may go unnoticed for long.
+  const lost = new Promise<never>((_resolve, reject) => {
+    session.client.once("error", reject);
+  });
+  lost.catch(() => undefined);
+  try {
+    const copied = copy({ dump, output, reader, context });
+    const counted = countInSnapshot(run);
+    // Whichever fails first stops the others; none is left running.
+    const [content, { counts, largeObjects }] = await Promise.race([Promise.all([copied, counted]), lost]);
+    return { content, counts, largeObjects };
+  } catch (error) {
+    stop();
+    output.destroy(error instanceof Error ? error : new Error(String(error)));
+    await dump.done.catch(() => undefined);
+    throw storeError(error);
+  } finally {
+    context.signal.removeEventListener("abort", stop);
+  }
+}
+
+async function countInSnapshot({ session, relations }: DumpRun): Promise<{ counts: Map<string, number>; largeObjects: number }> {
+  const counts = await countRelations(session, relations);
+  return { counts, largeObjects: await countLargeObjects(session) };
+}
+
+/** Each byte goes to the store and to the reader; the slower one sets the pace. */
+async function copy(streams: { dump: ToolProcess; output: Writable; reader: ArchiveReader; context: JobContext }): Promise<ArchiveContent> {
+  const { dump, output, reader, context } = streams;
+  const stored = finished(output, { readable: false });
+  stored.catch(() => undefined);
+  let bytes = 0;
+  for await (const chunk of dump.stdout) {
+    const [taken] = await Promise.all([writeOrGone(output, chunk as Buffer), reader.write(chunk as Buffer)]);
+    if (!taken) await stored.then(() => Promise.reject(new Error("the store closed its file")));
+    bytes += (chunk as Buffer).length;
+    context.progress({ bytesDone: bytes, itemsDone: reader.rows });
+  }
+  await dump.done;
+  output.end();
+  const [content] = await Promise.all([reader.end(), stored]);
+  context.progress({ bytesDone: bytes, bytesTotal: bytes, itemsDone: reader.rows });
+  return content;
+}
+
+function reportLine(line: string, context: JobContext): void {
+  const table = /^pg_dump: dumping contents of table "(.*)"$/.exec(line)?.[1];
+  if (table !== undefined) context.progress({ object: table });
+  else if (isWorthKeeping(line)) context.log(line);
+}
+
+function storeError(error: unknown): unknown {
+  if (errorCode(error) !== "ENOSPC") return error;
+  return new AppError("LIMIT_EXCEEDED", "The disk of the backup store is full", {
+    fix: "Free space there, or delete old backups, then try again.",
+    detail: "ENOSPC",
+    cause: error,
+  });
+}
+
+function manifestObjects(found: { relations: DumpRelation[]; counts: Map<string, number>; largeObjects: number; content: ArchiveContent }): ManifestObject[] {
+  const { relations, counts, largeObjects, content } = found;
+  const objects = relations.map((relation): ManifestObject => {
+    const bytes = content.tables.get(relation.name)?.bytes ?? null;
+    return { name: relation.name, kind: relation.kind, count: counts.get(relation.name) ?? null, bytes, checksum: null };
+  });
+  if (largeObjects > 0) objects.push({ name: LARGE_OBJECTS_NAME, kind: "large objects", count: largeObjects, bytes: null, checksum: null });
+  return objects;
+}
+
+/** The server's counts in the snapshot against what was read out of the file. Throws INTERNAL naming what differs. */
+function assertEqualCounts(objects: readonly ManifestObject[], content: ArchiveContent): void {
+  const found = new Map(foundObjects(content).map((object) => [object.name, object.count]));
+  const wrong = objects
+    .filter((object) => !found.has(object.name) || found.get(object.name) !== object.count)
+    .map((object) => `${object.name}: server ${object.count ?? "none"}, file ${found.get(object.name) ?? "none"}`);
+  const extra = [...found.keys()].filter((name) => !objects.some((object) => object.name === name)).map((name) => `${name}: only in the file`);
+  const differences = [...wrong, ...extra];
+  if (differences.length === 0) return;
+  throw new AppError("INTERNAL", `${differences.length} objects in the file are not what the server has in the snapshot`, {
+    fix: "Take the backup again; if it stays, report it with the detail.",
+    detail: differences.slice(0, 5).join("; "),
+  });
+}
+
+function manifestContent(parts: {
+  facts: DatabaseFacts;
+  relations: DumpRelation[];
+  objects: ManifestObject[];
+  content: ArchiveContent;
+  tools: PostgresTools;
+  database: string;
+}): ManifestContent {
+  const { facts, relations, objects, content, tools } = parts;
+  const { database } = facts;
+  return {
+    format: "pg_dump-custom",
+    server: { product: "PostgreSQL", version: database.version.split(" ")[0] ?? database.version },
+    source: parts.database,
+    tool: `pg_dump ${tools.version}`,
+    consistency: "snapshot",
+    objects,
+    skipped: [
+      ...relations.flatMap((relation) =>
+        relation.foreignServer === null ? [] : [{ name: relation.name, reason: `its rows live on the foreign server ${relation.foreignServer}` }],
+      ),
+      ...(database.subscriptions === null ? [] : [{ name: database.subscriptions, reason: "subscriptions come back disabled" }]),
+    ],
+    details: {
+      archiveVersion: content.toc.version,
+      databaseBytes: database.bytes,
+      encoding: database.encoding,
+      collate: database.collate,
+      ctype: database.ctype,
+      provider: database.provider,
+      locale: database.locale,
+      sequences: database.sequences,
+      extensions: facts.extensions,
+      roles: facts.roles,
+      readBack: { method: VERIFY_METHOD, objects: foundObjects(content) },
+    },
+  };
+}

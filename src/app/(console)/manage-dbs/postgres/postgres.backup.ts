@@ -1,0 +1,20 @@
+import "server-only";
+import { planRestore } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
+import { stageRestore, sweepRestore } from "@/app/(console)/manage-dbs/postgres/postgres.backup-stage";
+import { verifyArtefact } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
+import { writeBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup-write";
+import type { ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
+import { Verification, type BackupEngine } from "@/backups/engine";
+
+/** The backup engine of PostgreSQL: pg_dump's custom format of one snapshot. `search` says where the tools may be; it is asked at each use. */
+export function makePostgresBackup(search: () => ToolSearch): BackupEngine {
+  return {
+    extension: ".dump",
+    write: (connection, sink, context) => writeBackup({ connection, sink, context, search: search() }),
+    readBackWhileWriting: (content) => Verification.safeParse(content.details["readBack"]).data ?? null,
+    verify: (artefact, context) => verifyArtefact(artefact, context, search()),
+    plan: (artefact, connection, target, context) => planRestore({ artefact, connection, target, context, search: search() }),
+    stage: (artefact, connection, target, context) => stageRestore({ artefact, connection, target, context, search: search() }),
+    sweep: sweepRestore,
+  };
+}
