@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { api, HydrateClient } from "@/trpc/server";
+import { api, HydrateClient, prefetched } from "@/trpc/server";
 import { ConnectionFrame, openConnectionPage, pageTitle } from "@/trpc/connection-page";
 import { OverviewPanel } from "../../overview.panel";
 
@@ -11,8 +11,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function Page({ params }: Props) {
   const page = await openConnectionPage("mongodb", params);
-  void api.mongodb.overview.prefetch({ connection: page.name });
-  void api.mongodb.backups.list.prefetch({ connection: page.name, limit: 100 });
+  await prefetched(api.mongodb.overview.prefetch({ connection: page.name }), api.mongodb.backups.list.prefetch({ connection: page.name, limit: 100 }));
   return (
     <HydrateClient>
       <ConnectionFrame page={page}>

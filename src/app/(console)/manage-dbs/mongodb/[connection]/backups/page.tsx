@@ -1,7 +1,7 @@
 import type { Metadata } from "next";
 import { BackupsPanel } from "@/backups/backups.panel";
 import { ConnectionFrame, mayOf, openConnectionPage, pageTitle } from "@/trpc/connection-page";
-import { api, HydrateClient } from "@/trpc/server";
+import { api, HydrateClient, prefetched } from "@/trpc/server";
 
 type Props = PageProps<"/manage-dbs/mongodb/[connection]/backups">;
 
@@ -11,7 +11,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function Page({ params }: Props) {
   const page = await openConnectionPage("mongodb", params);
-  void api.mongodb.backups.list.prefetch({ connection: page.name, limit: 200 });
+  await prefetched(api.mongodb.backups.list.prefetch({ connection: page.name, limit: 200 }));
   return (
     <HydrateClient>
       <ConnectionFrame page={page}>

@@ -1,7 +1,7 @@
 import type { Metadata } from "next";
 import { BackupDetailPanel } from "@/backups/backup-detail.panel";
 import { ConnectionFrame, mayOf, openConnectionPage, pageTitle } from "@/trpc/connection-page";
-import { api, HydrateClient } from "@/trpc/server";
+import { api, HydrateClient, prefetched } from "@/trpc/server";
 
 type Props = PageProps<"/manage-dbs/mongodb/[connection]/backups/[backup]">;
 
@@ -12,7 +12,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 export default async function Page({ params }: Props) {
   const page = await openConnectionPage("mongodb", params);
   const id = decodeURIComponent((await params).backup);
-  void api.mongodb.backups.get.prefetch({ connection: page.name, id });
+  await prefetched(api.mongodb.backups.get.prefetch({ connection: page.name, id }));
   return (
     <HydrateClient>
       <ConnectionFrame page={page}>

@@ -2,7 +2,7 @@ import type { Metadata } from "next";
 import { notFound } from "next/navigation";
 import { RestorePanel } from "@/backups/restore.panel";
 import { openConnectionPage, pageTitle } from "@/trpc/connection-page";
-import { api, HydrateClient } from "@/trpc/server";
+import { api, HydrateClient, prefetched } from "@/trpc/server";
 
 type Props = PageProps<"/manage-dbs/mongodb/[connection]/backups/[backup]/restore">;
 
@@ -14,7 +14,7 @@ export default async function Page({ params }: Props) {
   const page = await openConnectionPage("mongodb", params);
   if (!page.may("restore")) notFound();
   const id = decodeURIComponent((await params).backup);
-  void api.mongodb.backups.get.prefetch({ connection: page.name, id });
+  await prefetched(api.mongodb.backups.get.prefetch({ connection: page.name, id }));
   return (
     <HydrateClient>
       <RestorePanel engine="mongodb" connection={page.name} id={id} environment={page.environment} />
