@@ -10,7 +10,17 @@ export interface ReadableError {
 const NOT_CONNECTED = new Set(["UNREACHABLE", "AUTH_FAILED"]);
 
 /** What went wrong, where, what to do, and "try again". Not connected has its own look: the rest of the page still works. */
-export function QueryError({ error, onRetry, retrying = false, className }: { error: ReadableError; onRetry?: () => void; retrying?: boolean; className?: string }) {
+export function QueryError({
+  error,
+  onRetry,
+  retrying = false,
+  className,
+}: {
+  error: ReadableError;
+  onRetry?: () => void;
+  retrying?: boolean;
+  className?: string;
+}) {
   const detail = [error.data?.detail, error.data?.requestId].filter(Boolean).join(", ") || undefined;
   const fix = error.data?.fix ?? undefined;
   const common = { title: error.message, fix, onRetry, retrying, ...(className ? { className } : {}) };

@@ -5,7 +5,16 @@ import { Field, Input } from "@/components/ui/input";
 export function ReauthenticateField({ value, onChange }: { value: string; onChange(value: string): void }) {
   return (
     <Field id="again" label="Your password" hint="Your sign-in is older than five minutes.">
-      <Input id="again" type="password" autoComplete="current-password" required maxLength={128} fieldSize="lg" value={value} onChange={(event) => onChange(event.target.value)} />
+      <Input
+        id="again"
+        type="password"
+        autoComplete="current-password"
+        required
+        maxLength={128}
+        fieldSize="lg"
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+      />
     </Field>
   );
 }

@@ -8,7 +8,15 @@ import { HeadCell } from "@/components/data-grid/grid-head-cell";
 import { type GridLayout, gridSizes } from "@/components/data-grid/grid-layout";
 import { cellId } from "@/components/data-grid/grid-row";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
-import { type GridCell, type GridColumn, type GridFilter, type GridPreferences, type GridRow, type GridSort, noPreferences } from "@/components/data-grid/grid-types";
+import {
+  type GridCell,
+  type GridColumn,
+  type GridFilter,
+  type GridPreferences,
+  type GridRow,
+  type GridSort,
+  noPreferences,
+} from "@/components/data-grid/grid-types";
 import { useColumns } from "@/components/data-grid/use-columns";
 import { useGridKeys } from "@/components/data-grid/use-grid-keys";
 import { keyName } from "@/components/shell/shortcuts";
@@ -56,7 +64,11 @@ const nothing = (): (() => void) => () => {};
  * so what the server sends is the skeleton.
  */
 export function DataGrid(props: DataGridProps) {
-  const mounted = useSyncExternalStore(nothing, () => true, () => false);
+  const mounted = useSyncExternalStore(
+    nothing,
+    () => true,
+    () => false,
+  );
   const { columns, loading = false, foot } = props;
   // Other columns are another grid: nothing of the old arrangement fits.
   const signature = JSON.stringify(columns.map(({ name, type, family, keyPosition }) => [name, type, family, keyPosition]));
@@ -75,7 +87,21 @@ const noSort: readonly GridSort[] = [];
 const noFilters: readonly GridFilter[] = [];
 
 function Grid(props: DataGridProps) {
-  const { label, columns, rows, rowCount = null, loading = false, loadingMore = false, hasMore = false, onLoadMore, selected = null, onSelect, onEdit, staged, body } = props;
+  const {
+    label,
+    columns,
+    rows,
+    rowCount = null,
+    loading = false,
+    loadingMore = false,
+    hasMore = false,
+    onLoadMore,
+    selected = null,
+    onSelect,
+    onEdit,
+    staged,
+    body,
+  } = props;
   const { sort = noSort, filters = noFilters, onFiltersChange, numbered = false } = props;
   const gridId = useId();
   const box = useRef<HTMLDivElement>(null);
@@ -186,12 +212,7 @@ function Grid(props: DataGridProps) {
               laid === null ? (
                 <span key="pad" aria-hidden="true" style={{ width: layout.padLeft }} className="shrink-0" />
               ) : (
-                <FilterCell
-                  key={laid.id}
-                  laid={laid}
-                  filter={filters.find((entry) => entry.column === laid.column.name)}
-                  onChange={changeFilter}
-                />
+                <FilterCell key={laid.id} laid={laid} filter={filters.find((entry) => entry.column === laid.column.name)} onChange={changeFilter} />
               ),
             )}
           </div>
@@ -217,7 +238,12 @@ function Grid(props: DataGridProps) {
 
 function NumberHead({ height }: { height: "head" | "filters" }) {
   return (
-    <span role="columnheader" aria-label="Row number" style={{ width: gridSizes.numbers }} className="sticky left-0 z-3 flex shrink-0 items-center justify-end border-r border-line bg-sunken pr-2 text-12 text-fg-3">
+    <span
+      role="columnheader"
+      aria-label="Row number"
+      style={{ width: gridSizes.numbers }}
+      className="sticky left-0 z-3 flex shrink-0 items-center justify-end border-r border-line bg-sunken pr-2 text-12 text-fg-3"
+    >
       {height === "head" ? "#" : ""}
     </span>
   );

@@ -28,7 +28,11 @@ export const FilterCell = memo(function FilterCell({ laid, filter, onChange }: F
       role="gridcell"
       aria-colindex={laid.position}
       style={{ width: laid.width, ...(laid.pinnedAt === null ? {} : { left: laid.pinnedAt }) }}
-      className={classNames("flex shrink-0 items-center border-r border-line-soft bg-surface px-1", laid.pinnedAt !== null && "sticky z-3", laid.lastPinned && "border-line!")}
+      className={classNames(
+        "flex shrink-0 items-center border-r border-line-soft bg-surface px-1",
+        laid.pinnedAt !== null && "sticky z-3",
+        laid.lastPinned && "border-line!",
+      )}
     >
       {filter ? <ActiveFilter column={column} filter={filter} onChange={change} /> : <QuickFilter column={column} onChange={change} />}
     </div>
@@ -67,8 +71,14 @@ function ActiveFilter({ column, filter, onChange }: { column: GridColumn; filter
       <Popover
         label={`Filter ${column.name}`}
         trigger={
-          <button type="button" title={`${column.name} ${filterText(filter)}`} className="flex h-full min-w-0 grow items-center gap-1.5 rounded-[7px] pl-2 text-left">
-            <span className="shrink-0 font-mono">{wanted === "none" ? (filter.operator === "is null" ? "NULL" : "not NULL") : filter.operator === "contains" ? "has" : filter.operator}</span>
+          <button
+            type="button"
+            title={`${column.name} ${filterText(filter)}`}
+            className="flex h-full min-w-0 grow items-center gap-1.5 rounded-[7px] pl-2 text-left"
+          >
+            <span className="shrink-0 font-mono">
+              {wanted === "none" ? (filter.operator === "is null" ? "NULL" : "not NULL") : filter.operator === "contains" ? "has" : filter.operator}
+            </span>
             <span className="truncate">{wanted === "one" ? (first === "" ? "''" : first) : filter.values.join(wanted === "two" ? " .. " : ", ")}</span>
           </button>
         }
@@ -84,7 +94,12 @@ function ActiveFilter({ column, filter, onChange }: { column: GridColumn; filter
           />
         )}
       </Popover>
-      <button type="button" aria-label={`Clear the filter of ${column.name}`} onClick={() => onChange(null)} className="flex size-[22px] shrink-0 items-center justify-center rounded-md hover:bg-accent-line">
+      <button
+        type="button"
+        aria-label={`Clear the filter of ${column.name}`}
+        onClick={() => onChange(null)}
+        className="flex size-[22px] shrink-0 items-center justify-center rounded-md hover:bg-accent-line"
+      >
         <X aria-hidden className="size-3.5" />
       </button>
     </span>
@@ -125,9 +140,13 @@ export function FilterForm({ column, filter, onApply }: FilterFormProps) {
           </option>
         ))}
       </Select>
-      {wanted === "one" || wanted === "two" ? <Input aria-label={wanted === "two" ? "From" : "Value"} autoFocus mono value={values[0] ?? ""} onChange={(event) => setValue(0, event.target.value)} /> : null}
+      {wanted === "one" || wanted === "two" ? (
+        <Input aria-label={wanted === "two" ? "From" : "Value"} autoFocus mono value={values[0] ?? ""} onChange={(event) => setValue(0, event.target.value)} />
+      ) : null}
       {wanted === "two" ? <Input aria-label="To" mono value={values[1] ?? ""} onChange={(event) => setValue(1, event.target.value)} /> : null}
-      {wanted === "many" ? <Input aria-label="Values, with commas between" placeholder="a, b, c" autoFocus mono value={list} onChange={(event) => setList(event.target.value)} /> : null}
+      {wanted === "many" ? (
+        <Input aria-label="Values, with commas between" placeholder="a, b, c" autoFocus mono value={list} onChange={(event) => setList(event.target.value)} />
+      ) : null}
       <Button type="submit" variant="primary" size="sm" disabled={wanted === "many" && result.length === 0}>
         Apply
       </Button>

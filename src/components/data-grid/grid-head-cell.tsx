@@ -51,7 +51,11 @@ export const HeadCell = memo(function HeadCell({ laid, sort, actions }: HeadCell
       onDragOver={(event: DragEvent) => event.dataTransfer.types.includes(dragType) && event.preventDefault()}
       onDrop={(event: DragEvent) => actions.drop(event.dataTransfer.getData(dragType), id)}
       style={{ width, ...(laid.pinnedAt === null ? {} : { left: laid.pinnedAt }) }}
-      className={classNames("group relative flex shrink-0 flex-col justify-center border-r border-line bg-sunken px-2", laid.pinnedAt !== null && "sticky z-3", right && "items-end")}
+      className={classNames(
+        "group relative flex shrink-0 flex-col justify-center border-r border-line bg-sunken px-2",
+        laid.pinnedAt !== null && "sticky z-3",
+        right && "items-end",
+      )}
     >
       <button
         type="button"
@@ -65,12 +69,19 @@ export const HeadCell = memo(function HeadCell({ laid, sort, actions }: HeadCell
         <span className="truncate">{column.name}</span>
         {sorted}
       </button>
-      {column.type ? <span className={classNames("max-w-full truncate font-mono text-11 leading-3.5 text-fg-3", right && "text-right")}>{column.type}</span> : null}
+      {column.type ? (
+        <span className={classNames("max-w-full truncate font-mono text-11 leading-3.5 text-fg-3", right && "text-right")}>{column.type}</span>
+      ) : null}
       <span className="absolute top-1 right-1.5 opacity-0 group-hover:opacity-100 focus-within:opacity-100 has-aria-expanded:opacity-100">
         <Menu
           items={headMenu(laid, direction, actions)}
           trigger={
-            <button type="button" tabIndex={-1} aria-label={`Column ${column.name}`} className="flex size-5 items-center justify-center rounded-[5px] bg-sunken text-fg-2 hover:bg-line">
+            <button
+              type="button"
+              tabIndex={-1}
+              aria-label={`Column ${column.name}`}
+              className="flex size-5 items-center justify-center rounded-[5px] bg-sunken text-fg-2 hover:bg-line"
+            >
               <Ellipsis aria-hidden className="size-3.5" />
             </button>
           }
@@ -96,7 +107,11 @@ function headMenu(laid: LaidColumn, direction: "asc" | "desc" | undefined, actio
   const pinned = laid.pinnedAt !== null;
   return [
     ...sorting,
-    { label: pinned ? "Let it scroll" : "Keep at the left", icon: pinned ? <PinOff aria-hidden /> : <Pin aria-hidden />, onSelect: () => actions.pin(id, !pinned) },
+    {
+      label: pinned ? "Let it scroll" : "Keep at the left",
+      icon: pinned ? <PinOff aria-hidden /> : <Pin aria-hidden />,
+      onSelect: () => actions.pin(id, !pinned),
+    },
     { label: "Move left", icon: <ArrowLeft aria-hidden />, onSelect: () => actions.step(id, -1) },
     { label: "Move right", icon: <ArrowRight aria-hidden />, onSelect: () => actions.step(id, 1) },
     { label: "Fit the width", icon: <RotateCcw aria-hidden />, onSelect: () => actions.fit(id) },

@@ -41,7 +41,11 @@ export const GridBodyRow = memo(function GridBodyRow(props: GridRowProps) {
       className="group/row absolute top-0 left-0 flex h-8 min-w-full border-b border-line-soft"
     >
       {numbered ? (
-        <span aria-hidden="true" style={{ width: gridSizes.numbers }} className={classNames("sticky left-0 z-1 flex shrink-0 items-center justify-end border-r border-line pr-2 text-12 text-fg-3", background)}>
+        <span
+          aria-hidden="true"
+          style={{ width: gridSizes.numbers }}
+          className={classNames("sticky left-0 z-1 flex shrink-0 items-center justify-end border-r border-line pr-2 text-12 text-fg-3", background)}
+        >
           {index + 1}
         </span>
       ) : null}

@@ -4,7 +4,17 @@ import { Skeleton } from "@/components/ui/skeleton";
 const shares = ["w-3/4", "w-1/2", "w-5/6", "w-2/3", "w-3/5"];
 
 /** Rows of grey blocks with the lines of the grid, before the first page is there. Needs no measured width, so the server may send it. */
-export function GridSkeleton({ columns = 7, rows = 14, head = true, label = "Loading rows" }: { columns?: number; rows?: number; head?: boolean; label?: string }) {
+export function GridSkeleton({
+  columns = 7,
+  rows = 14,
+  head = true,
+  label = "Loading rows",
+}: {
+  columns?: number;
+  rows?: number;
+  head?: boolean;
+  label?: string;
+}) {
   return (
     <div role="status" aria-label={label} className="min-h-0 grow overflow-hidden">
       {head ? (

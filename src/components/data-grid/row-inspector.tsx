@@ -62,7 +62,13 @@ export function RowInspector(props: RowInspectorProps) {
       </div>
       <div className="flex h-11 shrink-0 items-center gap-2 border-b border-line pr-2 pl-4 text-12 text-fg-2">
         Copy as
-        <Segmented label="Copy as" name="copy-format" value={format} onChange={setFormat} options={formats.map((value) => ({ value, label: formatWords[value] }))} />
+        <Segmented
+          label="Copy as"
+          name="copy-format"
+          value={format}
+          onChange={setFormat}
+          options={formats.map((value) => ({ value, label: formatWords[value] }))}
+        />
         <CopyButton text={() => copyAs(format)} label={`Copy the row as ${formatWords[format]}`} className="ml-auto" />
       </div>
       <dl className="min-h-0 grow overflow-y-auto">
@@ -155,7 +161,15 @@ function sizeOf(cell: GridCell, column: GridColumn): ReactNode {
 function WholeValue({ cell, column }: { cell: GridCell; column: GridColumn }) {
   if (cell === null) return <span className="font-mono text-11 font-medium text-fg-3">NULL</span>;
   const family = cellFamily(cell, column);
-  if (family === "bytes") return <HexView bytes={hexToBytes(cell.text.slice(0, cell.text.length - (cell.text.length % 2)))} length={cell.length} label={`${column.name} in hexadecimal`} className="mt-1" />;
+  if (family === "bytes")
+    return (
+      <HexView
+        bytes={hexToBytes(cell.text.slice(0, cell.text.length - (cell.text.length % 2)))}
+        length={cell.length}
+        label={`${column.name} in hexadecimal`}
+        className="mt-1"
+      />
+    );
   if (cell.text === "") return <span className="font-mono text-12 text-fg-3">''</span>;
   if (family === "json") return <JsonCode text={cell.text} label={column.name} className="mt-1" />;
   return <span className="block max-h-[50dvh] overflow-y-auto break-words whitespace-pre-wrap [unicode-bidi:isolate]">{cell.text}</span>;

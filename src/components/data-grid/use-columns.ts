@@ -55,7 +55,12 @@ export function useColumns(options: UseColumnsOptions): GridColumns {
     () =>
       helper.columns(
         columns.map((column, index) =>
-          helper.accessor((row) => row[index] ?? null, { id: ids[index] ?? column.name, size: estimateWidth(column, index, sample), minSize: widthMin, maxSize: widthMax }),
+          helper.accessor((row) => row[index] ?? null, {
+            id: ids[index] ?? column.name,
+            size: estimateWidth(column, index, sample),
+            minSize: widthMin,
+            maxSize: widthMax,
+          }),
         ),
       ),
     [columns, ids, sample],
@@ -101,7 +106,12 @@ export function useColumns(options: UseColumnsOptions): GridColumns {
       at += column.width;
       return { ...column, position: index + 1, pinnedAt, lastPinned: index === all.length - 1 };
     });
-    const center = (fits ? rest : [...start, ...rest]).map((column, index) => ({ ...column, position: pinned.length + index + 1, pinnedAt: null, lastPinned: false }));
+    const center = (fits ? rest : [...start, ...rest]).map((column, index) => ({
+      ...column,
+      position: pinned.length + index + 1,
+      pinnedAt: null,
+      lastPinned: false,
+    }));
     return { pinned, center };
     // oxlint-disable-next-line react/exhaustive-deps -- the table is one object for life; what changes is its state
   }, [table, byId, columns, columnOrder, columnVisibility, columnPinning, columnSizing, definitions, boxWidth, offset]);
@@ -113,7 +123,8 @@ export function useColumns(options: UseColumnsOptions): GridColumns {
   const sortable = onSortChange !== undefined;
   const actions = useMemo<HeadActions>(() => {
     const columnOf = (id: string): GridColumn | undefined => latest.current.columns[latest.current.byId.get(id) ?? -1];
-    const setWidth = (id: string, width: number): void => table.setColumnSizing((old) => ({ ...old, [id]: Math.round(Math.min(widthMax, Math.max(widthMin, width))) }));
+    const setWidth = (id: string, width: number): void =>
+      table.setColumnSizing((old) => ({ ...old, [id]: Math.round(Math.min(widthMax, Math.max(widthMin, width))) }));
     const drop = (id: string, before: string): void => {
       if (!latest.current.byId.has(id)) return;
       table.setColumnOrder((old) => moveColumn(old, id, before));
@@ -127,7 +138,11 @@ export function useColumns(options: UseColumnsOptions): GridColumns {
     return {
       sort: sortable ? (id, how) => latest.current.onSortChange?.(nextSort(latest.current.sort, columnOf(id)?.name ?? id, how)) : null,
       hide: (id) => table.setColumnVisibility((old) => ({ ...old, [id]: false })),
-      pin: (id, pinned) => table.setColumnPinning((old) => ({ ...old, start: pinned ? [...old.start.filter((entry) => entry !== id), id] : old.start.filter((entry) => entry !== id) })),
+      pin: (id, pinned) =>
+        table.setColumnPinning((old) => ({
+          ...old,
+          start: pinned ? [...old.start.filter((entry) => entry !== id), id] : old.start.filter((entry) => entry !== id),
+        })),
       step: (id, by) => {
         const shown = [...latest.current.laid.pinned, ...latest.current.laid.center].map((column) => column.id);
         const neighbour = shown[shown.indexOf(id) + by];
@@ -152,12 +167,20 @@ export function useColumns(options: UseColumnsOptions): GridColumns {
 /** The primary key stays at the left, else the first column. */
 function defaultPinned(columns: readonly GridColumn[], ids: readonly string[]): string[] {
   const keys = columns.flatMap((column, index) => (column.keyPosition ? [{ id: ids[index] ?? column.name, place: column.keyPosition }] : []));
-  if (keys.length > 0) return keys.toSorted((a, b) => a.place - b.place).slice(0, 2).map(({ id }) => id);
+  if (keys.length > 0)
+    return keys
+      .toSorted((a, b) => a.place - b.place)
+      .slice(0, 2)
+      .map(({ id }) => id);
   return ids.slice(0, 1);
 }
 
 /** Up, down, then none; `add` keeps the other columns. Exported for its test. */
-export function nextSort(sort: readonly GridSort[], column: string, { direction, add }: { direction: "asc" | "desc" | "next" | "none"; add: boolean }): GridSort[] {
+export function nextSort(
+  sort: readonly GridSort[],
+  column: string,
+  { direction, add }: { direction: "asc" | "desc" | "next" | "none"; add: boolean },
+): GridSort[] {
   const now = sort.find((entry) => entry.column === column)?.direction;
   const wanted = direction === "next" ? (now === undefined ? "asc" : now === "asc" ? "desc" : "none") : direction;
   if (!add) return wanted === "none" ? [] : [{ column, direction: wanted }];

@@ -64,7 +64,7 @@ export function useGridKeys(options: UseGridKeysOptions) {
     const { rows, selected, onSelect, onEdit } = latest.current;
     const down = (): void => move(1, 0);
     const up = (): void => move(-1, 0);
-    const value = cursor ? rows[cursor.row]?.[(latest.current.columns[cursor.position - 1]?.index ?? -1)] : undefined;
+    const value = cursor ? rows[cursor.row]?.[latest.current.columns[cursor.position - 1]?.index ?? -1] : undefined;
     return {
       j: down,
       ArrowDown: down,

@@ -28,7 +28,12 @@ export function JsonCode({ text, label = "JSON", className }: JsonCodeProps) {
   return (
     <div className={classNames("overflow-hidden rounded-md border border-line bg-sunken", className)}>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls */}
-      <pre tabIndex={0} role="region" aria-label={label} className="max-h-[60dvh] overflow-auto px-2.5 py-2 font-mono text-12 leading-[18px] whitespace-pre -outline-offset-2">
+      <pre
+        tabIndex={0}
+        role="region"
+        aria-label={label}
+        className="max-h-[60dvh] overflow-auto px-2.5 py-2 font-mono text-12 leading-[18px] whitespace-pre -outline-offset-2"
+      >
         {lines === null
           ? text
           : lines.slice(0, shown).map((line, index) => (
@@ -89,7 +94,13 @@ function layOut(node: JsonNode, { lines, indent, head, tail }: Place): void {
   }
   lines.push({ indent, parts: [...head, { text: open, tone: dim }] });
   children.forEach(({ key, value }, index) => {
-    const name = key === null ? [] : [{ text: JSON.stringify(key), tone: "text-code-key font-medium" }, { text: ": ", tone: dim }];
+    const name =
+      key === null
+        ? []
+        : [
+            { text: JSON.stringify(key), tone: "text-code-key font-medium" },
+            { text: ": ", tone: dim },
+          ];
     layOut(value, { lines, indent: indent + 1, head: name, tail: index < children.length - 1 ? "," : "" });
   });
   lines.push({ indent, parts: [{ text: close + tail, tone: dim }] });

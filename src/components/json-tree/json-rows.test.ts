@@ -4,7 +4,9 @@ import { parseJson } from "@/lib/json-tree";
 
 const closed: TreeState = { toggled: new Set(), shown: new Map(), openLevels: 1, bson: true };
 const lines = (text: string, state: Partial<TreeState> = {}) =>
-  jsonRows(parseJson(text), { ...closed, ...state }).map((row) => ("left" in row ? `${row.level} ${row.left} more` : `${row.level} ${row.key ?? "root"}${row.expanded === null ? "" : row.expanded ? " v" : " >"}`));
+  jsonRows(parseJson(text), { ...closed, ...state }).map((row) =>
+    "left" in row ? `${row.level} ${row.left} more` : `${row.level} ${row.key ?? "root"}${row.expanded === null ? "" : row.expanded ? " v" : " >"}`,
+  );
 
 describe("jsonRows", () => {
   it("opens the root and leaves the rest folded", () => {

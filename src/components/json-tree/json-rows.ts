@@ -52,9 +52,13 @@ export function jsonRows(root: JsonNode, state: TreeState): TreeRow[] {
     const limit = state.shown.get(place.id) ?? childrenAtFirst;
     const below = { level: place.level + 1, siblings: children };
     if (node.kind === "object") {
-      node.entries.slice(0, limit).forEach(({ key, value }, index) => visit(value, { ...below, id: `${place.id}.${index}`, key, named: true, position: index + 1 }));
+      node.entries
+        .slice(0, limit)
+        .forEach(({ key, value }, index) => visit(value, { ...below, id: `${place.id}.${index}`, key, named: true, position: index + 1 }));
     } else if (node.kind === "array") {
-      node.items.slice(0, limit).forEach((item, index) => visit(item, { ...below, id: `${place.id}.${index}`, key: String(index), named: false, position: index + 1 }));
+      node.items
+        .slice(0, limit)
+        .forEach((item, index) => visit(item, { ...below, id: `${place.id}.${index}`, key: String(index), named: false, position: index + 1 }));
     }
     if (children > limit) rows.push({ id: `${place.id}.more`, level: place.level + 1, container: place.id, left: children - limit });
   };

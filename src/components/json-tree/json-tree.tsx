@@ -83,7 +83,17 @@ export function JsonTree({ value, label, bson = false, openLevels = 1, hideRoot 
       {rows.map((row) => {
         const common = { row, lowest, tabIndex: row.id === current ? 0 : -1, onFocus: () => setFocused(row.id) };
         return "left" in row ? (
-          <li key={row.id} role="treeitem" aria-level={row.level - lowest + 1} aria-selected={false} data-row={row.id} tabIndex={common.tabIndex} onFocus={common.onFocus} onClick={() => more(row.container)} className={classNames(line, "cursor-pointer font-sans text-accent-text")}>
+          <li
+            key={row.id}
+            role="treeitem"
+            aria-level={row.level - lowest + 1}
+            aria-selected={false}
+            data-row={row.id}
+            tabIndex={common.tabIndex}
+            onFocus={common.onFocus}
+            onClick={() => more(row.container)}
+            className={classNames(line, "cursor-pointer font-sans text-accent-text")}
+          >
             <Indent level={row.level - lowest} />
             {formatCount(Math.min(row.left, moreStep))} of {formatCount(row.left)} more
           </li>

@@ -7,7 +7,17 @@ import { EscapedText } from "@/components/key-tree/binary-name";
 import { TypeBadge } from "@/components/ui/badge";
 import { classNames } from "@/components/ui/class-names";
 import { formatBytes, formatCount, formatDurationShort } from "@/lib/format";
-import { type KeyGroup, type KeyLeaf, KeyTree as KeyIndex, type KeyTreeMore, type KeyTreeRow, type TreeKey, keyText, keyTreeRows, keysAtFirst } from "@/lib/key-tree";
+import {
+  type KeyGroup,
+  type KeyLeaf,
+  KeyTree as KeyIndex,
+  type KeyTreeMore,
+  type KeyTreeRow,
+  type TreeKey,
+  keyText,
+  keyTreeRows,
+  keysAtFirst,
+} from "@/lib/key-tree";
 
 export interface KeyTreeProps {
   /** All keys found so far, in the order they came; only ever made longer. A new scan takes a new `key`. */
@@ -192,8 +202,12 @@ function KeyRow({ leaf }: { leaf: KeyLeaf }) {
       <span title={leaf.id} className="min-w-0 grow truncate pl-[18px]">
         {leaf.name === "" ? <span className="text-fg-3">''</span> : <EscapedText text={leaf.name} />}
       </span>
-      <span className={classNames(columns.ttl, "font-sans text-12", ttlSeconds === null ? "text-fg-3" : "text-fg-2")}>{ttlSeconds === undefined ? "" : ttlSeconds === null ? "none" : formatDurationShort(ttlSeconds)}</span>
-      <span className={classNames(columns.memory, "font-sans text-12 text-fg-3")}>{memoryBytes === undefined || memoryBytes === null ? "" : formatBytes(memoryBytes)}</span>
+      <span className={classNames(columns.ttl, "font-sans text-12", ttlSeconds === null ? "text-fg-3" : "text-fg-2")}>
+        {ttlSeconds === undefined ? "" : ttlSeconds === null ? "none" : formatDurationShort(ttlSeconds)}
+      </span>
+      <span className={classNames(columns.memory, "font-sans text-12 text-fg-3")}>
+        {memoryBytes === undefined || memoryBytes === null ? "" : formatBytes(memoryBytes)}
+      </span>
       <span className="w-14 shrink-0 pl-2 text-right">
         <TypeBadge className="w-full truncate">{type}</TypeBadge>
       </span>

@@ -37,7 +37,20 @@ export interface AppShellProps extends UserMenuProps {
 const CrumbsContext = createContext<((crumbs: readonly Crumb[] | null) => void) | null>(null);
 
 /** The frame around every signed-in page. Where we are is read from the path, so it is right in the first byte the server sends. */
-export function AppShell({ connections, areas, marks = {}, railWide = false, onRailWideChange, jobs, breadcrumb, switcher, onSearch, onKeys, children, ...account }: AppShellProps) {
+export function AppShell({
+  connections,
+  areas,
+  marks = {},
+  railWide = false,
+  onRailWideChange,
+  jobs,
+  breadcrumb,
+  switcher,
+  onSearch,
+  onKeys,
+  children,
+  ...account
+}: AppShellProps) {
   const pathname = usePathname();
   const [wide, setWide] = useState(railWide);
   const [ownCrumbs, setOwnCrumbs] = useState<readonly Crumb[] | null>(null);
@@ -52,7 +65,10 @@ export function AppShell({ connections, areas, marks = {}, railWide = false, onR
 
   return (
     <div className="flex h-dvh flex-col overflow-hidden">
-      <a href="#main" className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50 focus:rounded-lg focus:bg-raised focus:px-3 focus:py-2 focus:shadow-float">
+      <a
+        href="#main"
+        className="sr-only focus:not-sr-only focus:fixed focus:top-2 focus:left-2 focus:z-50 focus:rounded-lg focus:bg-raised focus:px-3 focus:py-2 focus:shadow-float"
+      >
         Skip to the page
       </a>
       <TopBar

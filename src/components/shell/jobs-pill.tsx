@@ -16,7 +16,11 @@ export function JobsPill({ label, share, href = "/jobs" }: JobsPillProps) {
     <Link href={href} className="inline-flex h-8 shrink-0 items-center gap-2 rounded-full border border-line bg-surface px-3 text-13 hover:bg-hover">
       <Ring share={share} />
       <span className="font-medium max-md:sr-only">{label}</span>
-      {share === null ? <span className="text-fg-2 md:sr-only">running</span> : <span className="text-fg-2 max-md:font-medium max-md:text-fg">{formatShare(Math.floor(share * 100) / 100)}</span>}
+      {share === null ? (
+        <span className="text-fg-2 md:sr-only">running</span>
+      ) : (
+        <span className="text-fg-2 max-md:font-medium max-md:text-fg">{formatShare(Math.floor(share * 100) / 100)}</span>
+      )}
     </Link>
   );
 }

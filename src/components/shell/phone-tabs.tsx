@@ -31,7 +31,12 @@ export function PhoneTabs({ entries, area, marks, ...account }: PhoneTabsProps) 
           const mark = marks[entry.area];
           const active = entry.area === area;
           return (
-            <Link key={entry.href} href={entry.href} aria-current={active ? "page" : undefined} className={classNames(tab, active ? "text-accent-text" : "text-fg-2")}>
+            <Link
+              key={entry.href}
+              href={entry.href}
+              aria-current={active ? "page" : undefined}
+              className={classNames(tab, active ? "text-accent-text" : "text-fg-2")}
+            >
               <span className="relative">
                 <entry.Icon aria-hidden className="size-5" />
                 {mark?.dot ? <span className="absolute -top-1 -right-1.5 size-2 rounded-full border border-surface bg-accent" /> : null}

@@ -19,7 +19,12 @@ export interface RailProps extends UserMenuProps {
 export function Rail({ entries, area, marks, wide, onWideChange, ...user }: RailProps) {
   const Toggle = wide ? PanelLeftClose : PanelLeftOpen;
   return (
-    <div className={classNames("hidden shrink-0 flex-col overflow-y-auto border-r border-line bg-surface md:flex", wide ? "w-[220px] px-2.5" : "no-scrollbar w-16 px-0.5")}>
+    <div
+      className={classNames(
+        "hidden shrink-0 flex-col overflow-y-auto border-r border-line bg-surface md:flex",
+        wide ? "w-[220px] px-2.5" : "no-scrollbar w-16 px-0.5",
+      )}
+    >
       <nav aria-label="Console" className="py-2.5">
         <ul className="flex flex-col gap-0.5">
           {entries.map((entry) => (
@@ -30,7 +35,12 @@ export function Rail({ entries, area, marks, wide, onWideChange, ...user }: Rail
         </ul>
       </nav>
       <div className={classNames("mt-auto flex flex-col gap-1 pb-2.5", wide ? "items-stretch" : "items-center")}>
-        <IconButton label={wide ? "Make the rail narrow" : "Make the rail wide"} size="sm" className={wide ? "ml-auto" : ""} onClick={() => onWideChange(!wide)}>
+        <IconButton
+          label={wide ? "Make the rail narrow" : "Make the rail wide"}
+          size="sm"
+          className={wide ? "ml-auto" : ""}
+          onClick={() => onWideChange(!wide)}
+        >
           <Toggle aria-hidden />
         </IconButton>
         <div className={classNames(wide && "border-t border-line pt-2")}>

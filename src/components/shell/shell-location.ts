@@ -70,7 +70,10 @@ export function readShellLocation(pathname: string, connections: readonly ShellC
 function plainCrumbs(segments: readonly string[]): Crumb[] {
   return segments.map((segment, index) => ({
     label: index === 0 ? labelOf(segment) : (words[segment] ?? segment),
-    href: `/${segments.slice(0, index + 1).map(encodeURIComponent).join("/")}`,
+    href: `/${segments
+      .slice(0, index + 1)
+      .map(encodeURIComponent)
+      .join("/")}`,
   }));
 }
 

@@ -1,10 +1,11 @@
 "use client";
 
-import { Anvil, ChevronLeft, Keyboard, Search } from "lucide-react";
+import { ChevronLeft, Keyboard, Search } from "lucide-react";
 import Link from "next/link";
 import { Fragment, type ReactNode } from "react";
 import { EngineMark } from "@/components/engine-mark";
 import { ConnectionSwitcher } from "@/components/shell/connection-switcher";
+import { LogoTile } from "@/components/shell/logo-tile";
 import { type Crumb, type ShellConnection, type ShellLocation } from "@/components/shell/shell-location";
 import { IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
@@ -26,20 +27,16 @@ export interface TopBarProps {
   onKeys: () => void;
 }
 
-export function LogoTile() {
-  return (
-    <span aria-hidden="true" className="flex size-7 shrink-0 items-center justify-center rounded-[7px] bg-inverse text-on-inverse">
-      <Anvil className="size-4" />
-    </span>
-  );
-}
-
 export function TopBar(props: TopBarProps) {
   const { jobs, wide, onSearch, onKeys, breadcrumb } = props;
   return (
     <header className="flex h-12 shrink-0 items-center bg-surface pr-3 max-md:pl-3 md:pr-4">
       <PhoneStart {...props} />
-      <Link href="/" aria-label="Foundry Console, home" className={classNames("hidden h-full shrink-0 items-center gap-2.5 -outline-offset-4 md:flex", wide ? "w-[220px] pl-[18px]" : "w-16 justify-center")}>
+      <Link
+        href="/"
+        aria-label="Foundry Console, home"
+        className={classNames("hidden h-full shrink-0 items-center gap-2.5 -outline-offset-4 md:flex", wide ? "w-[220px] pl-[18px]" : "w-16 justify-center")}
+      >
         <LogoTile />
         {wide ? <span className="text-14 font-semibold">Foundry Console</span> : null}
       </Link>
@@ -76,7 +73,9 @@ function Breadcrumb({ location, crumbs, connections, switcher }: TopBarProps) {
   if (engine && connectionName !== null) {
     parts.push({
       key: "connection",
-      node: switcher ?? <ConnectionSwitcher engine={engine} current={location.connection} name={connectionName} connections={connections} section={location.section} />,
+      node: switcher ?? (
+        <ConnectionSwitcher engine={engine} current={location.connection} name={connectionName} connections={connections} section={location.section} />
+      ),
     });
   }
   crumbs.forEach((crumb, index) => parts.push({ key: `${index}-${crumb.label}`, node: <CrumbText crumb={crumb} last={index === crumbs.length - 1} /> }));

@@ -1,9 +1,15 @@
 import { classNames } from "@/components/ui/class-names";
 
 export function initialsOf(name: string): string {
-  const words = name.trim().split(/[\s.@_-]+/u).filter(Boolean);
+  const words = name
+    .trim()
+    .split(/[\s.@_-]+/u)
+    .filter(Boolean);
   const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [words[0]];
-  return letters.map((word) => [...(word ?? "?")][0] ?? "?").join("").toUpperCase();
+  return letters
+    .map((word) => [...(word ?? "?")][0] ?? "?")
+    .join("")
+    .toUpperCase();
 }
 
 /** Initials in a circle; the name always stands beside it or in a label, so it is decoration. */

@@ -15,7 +15,8 @@ export const toneClasses: Record<Tone, string> = {
   accent: "border-accent-line bg-accent-soft text-accent-text",
 };
 
-const shape = "inline-flex h-5 shrink-0 items-center gap-1 rounded-md border px-1.5 text-11 font-medium whitespace-nowrap [&_svg]:size-3 [&_svg.lucide]:stroke-2";
+const shape =
+  "inline-flex h-5 shrink-0 items-center gap-1 rounded-md border px-1.5 text-11 font-medium whitespace-nowrap [&_svg]:size-3 [&_svg.lucide]:stroke-2";
 
 export interface BadgeProps {
   tone?: Tone;
@@ -34,7 +35,20 @@ export function Badge({ tone = "plain", icon, title, children, className }: Badg
   );
 }
 
-export type BadgeState = "verified" | "proved" | "complete" | "running" | "failed" | "cancelled" | "queued" | "staged" | "waiting" | "write right" | "read only" | "fits" | "to know";
+export type BadgeState =
+  | "verified"
+  | "proved"
+  | "complete"
+  | "running"
+  | "failed"
+  | "cancelled"
+  | "queued"
+  | "staged"
+  | "waiting"
+  | "write right"
+  | "read only"
+  | "fits"
+  | "to know";
 
 const states: Record<BadgeState, { tone: Tone; icon: ReactNode }> = {
   verified: { tone: "green", icon: <BadgeCheck aria-hidden /> },

@@ -44,7 +44,9 @@ export function BarList({ items, by = "bytes", hrefOf, label }: BarListProps) {
               </svg>
             </td>
             <td className="w-20 pl-3 text-right font-medium whitespace-nowrap">{item.bytes === null ? "" : formatBytes(item.bytes)}</td>
-            <td className="w-24 pl-3 text-right whitespace-nowrap text-fg-3">{item.count === null ? "" : formatCount(item.count, { estimated: item.countEstimated })}</td>
+            <td className="w-24 pl-3 text-right whitespace-nowrap text-fg-3">
+              {item.count === null ? "" : formatCount(item.count, { estimated: item.countEstimated })}
+            </td>
           </tr>
         ))}
       </tbody>

@@ -11,7 +11,8 @@ export const buttonClasses = cva(
       variant: {
         primary: "border-transparent bg-accent text-on-accent enabled:hover:bg-accent-hover [a]:hover:bg-accent-hover",
         secondary: "border-line-strong bg-surface text-fg enabled:hover:bg-hover [a]:hover:bg-hover",
-        ghost: "border-transparent bg-transparent text-fg-2 enabled:hover:bg-hover enabled:hover:text-fg disabled:border-transparent disabled:bg-transparent [a]:hover:bg-hover [a]:hover:text-fg",
+        ghost:
+          "border-transparent bg-transparent text-fg-2 enabled:hover:bg-hover enabled:hover:text-fg disabled:border-transparent disabled:bg-transparent [a]:hover:bg-hover [a]:hover:text-fg",
         "danger-line": "border-red-line bg-surface text-red-text enabled:hover:bg-red-soft [a]:hover:bg-red-soft",
         danger: "border-transparent bg-red text-on-red enabled:hover:brightness-90",
       },
@@ -87,10 +88,6 @@ export function TextLink({ className, ...rest }: ComponentProps<typeof Link>) {
 /** Looks like TextLink, but acts on this page. */
 export function TextButton({ className, type = "button", ...rest }: ComponentProps<"button">) {
   return (
-    <button
-      type={type}
-      className={classNames("rounded-sm font-medium text-accent-text enabled:hover:underline disabled:text-fg-3", className)}
-      {...rest}
-    />
+    <button type={type} className={classNames("rounded-sm font-medium text-accent-text enabled:hover:underline disabled:text-fg-3", className)} {...rest} />
   );
 }

@@ -8,7 +8,18 @@ import type { DialogProps } from "@/components/ui/dialog";
 
 const widths = { sm: "max-w-[420px]", md: "max-w-[560px]", lg: "max-w-[840px]" };
 
-export function DialogContent({ open, onOpenChange, title, description, size = "md", foot, badges, children, sheet = false, returnTo }: DialogProps & { returnTo: Element | null }) {
+export function DialogContent({
+  open,
+  onOpenChange,
+  title,
+  description,
+  size = "md",
+  foot,
+  badges,
+  children,
+  sheet = false,
+  returnTo,
+}: DialogProps & { returnTo: Element | null }) {
   return (
     <RadixDialog.Root open={open} onOpenChange={onOpenChange}>
       <RadixDialog.Portal>

@@ -48,7 +48,11 @@ export function HexView({ bytes, length = bytes.length, label = "Bytes in hexade
               Show {formatBytes(Math.min(rest, linesMore * 16))} more
             </Button>
           ) : null}
-          {length > bytes.length ? <span>first {formatBytes(bytes.length)} of {formatBytes(length)}</span> : null}
+          {length > bytes.length ? (
+            <span>
+              first {formatBytes(bytes.length)} of {formatBytes(length)}
+            </span>
+          ) : null}
         </div>
       ) : null}
     </div>

@@ -21,12 +21,17 @@ export interface InputProps extends Omit<ComponentProps<"input">, "size"> {
 
 export function Input({ fieldSize = "md", mono = false, icon, end, boxClassName, className, ...rest }: InputProps) {
   return (
-    <span className={classNames("field flex min-w-0 items-center gap-2", heights[fieldSize], paddings[fieldSize], fieldSize === "sm" && "rounded-[7px]", boxClassName)}>
+    <span
+      className={classNames(
+        "field flex min-w-0 items-center gap-2",
+        heights[fieldSize],
+        paddings[fieldSize],
+        fieldSize === "sm" && "rounded-[7px]",
+        boxClassName,
+      )}
+    >
       {icon ? <span className="flex shrink-0 text-fg-2 [&_svg]:size-4">{icon}</span> : null}
-      <input
-        className={classNames("h-full min-w-0 grow bg-transparent outline-none disabled:text-fg-3", mono && "font-mono text-12", className)}
-        {...rest}
-      />
+      <input className={classNames("h-full min-w-0 grow bg-transparent outline-none disabled:text-fg-3", mono && "font-mono text-12", className)} {...rest} />
       {end ? <span className="flex shrink-0 items-center text-12 text-fg-3">{end}</span> : null}
     </span>
   );

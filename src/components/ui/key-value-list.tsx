@@ -41,4 +41,3 @@ export function FactStrip({ items, className }: { items: readonly { label: strin
     </dl>
   );
 }
-

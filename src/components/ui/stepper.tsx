@@ -24,7 +24,13 @@ export function Stepper({ label, steps, current, failed = false }: StepperProps)
             {index > 0 ? <li aria-hidden="true" className={classNames("h-px w-4 md:w-9", index <= current ? "bg-accent" : "bg-line-strong")} /> : null}
             <li aria-current={state === "now" ? "step" : undefined} className="flex items-center gap-2">
               <span className={classNames("flex size-[22px] items-center justify-center rounded-full border text-12 font-semibold", circles[state])}>
-                {state === "done" ? <Check aria-label="done" className="size-3 stroke-2!" /> : state === "failed" ? <X aria-label="failed" className="size-3 stroke-2!" /> : index + 1}
+                {state === "done" ? (
+                  <Check aria-label="done" className="size-3 stroke-2!" />
+                ) : state === "failed" ? (
+                  <X aria-label="failed" className="size-3 stroke-2!" />
+                ) : (
+                  index + 1
+                )}
               </span>
               <span className={classNames(state === "now" ? "font-semibold text-fg" : "text-fg-2 max-md:sr-only")}>{step}</span>
             </li>
@@ -96,7 +102,10 @@ export function PhaseStrip({ phases }: { phases: readonly Phase[] }) {
   return (
     <ol className="flex flex-col border-t border-line bg-sunken md:flex-row">
       {phases.map((phase) => (
-        <li key={phase.title} className="flex min-h-9 grow basis-0 items-center gap-2 border-line px-4 not-last:border-b md:not-last:border-r md:not-last:border-b-0">
+        <li
+          key={phase.title}
+          className="flex min-h-9 grow basis-0 items-center gap-2 border-line px-4 not-last:border-b md:not-last:border-r md:not-last:border-b-0"
+        >
           <PhaseSign phase={phase} />
           <span className={phase.state === "waiting" ? "text-fg-3" : "font-medium"}>{phase.title}</span>
           {phase.end ? <span className="ml-auto text-12 text-fg-3">{phase.end}</span> : null}

@@ -74,7 +74,12 @@ export function BackupTimeline({ backups, now, hrefOf }: TimelineProps) {
               )}
             >
               {day.backups.slice(-stackMax).map((backup) => (
-                <Mark key={backup.id} state={backup.state} words={`${formatMoment(backup.startedAt, time, timeZone)}, ${backup.state}`} href={hrefOf?.(backup)} />
+                <Mark
+                  key={backup.id}
+                  state={backup.state}
+                  words={`${formatMoment(backup.startedAt, time, timeZone)}, ${backup.state}`}
+                  href={hrefOf?.(backup)}
+                />
               ))}
               {day.backups.length === 0 ? <span className="sr-only">no backup</span> : null}
             </div>
@@ -119,7 +124,9 @@ export interface TimelineStripProps extends TimelineProps {
 /** One mark a day in a line: cards and overviews. */
 export function TimelineStrip({ backups, now, size = "card" }: TimelineStripProps) {
   const { days } = useDays(backups, now);
-  const counts = days.flatMap((day) => day.backups).reduce<Partial<Record<TimelineState, number>>>((all, { state }) => ({ ...all, [state]: (all[state] ?? 0) + 1 }), {});
+  const counts = days
+    .flatMap((day) => day.backups)
+    .reduce<Partial<Record<TimelineState, number>>>((all, { state }) => ({ ...all, [state]: (all[state] ?? 0) + 1 }), {});
   const words = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
   return (
     <div role="img" aria-label={`30 days of backups: ${words.length > 0 ? words.join(", ") : "none"}`} className="flex h-3 items-center justify-between">

@@ -30,7 +30,8 @@ export function TypedName({ id, expected, value, onChange, children, autoFocus =
       <label htmlFor={id}>
         {children ?? (
           <>
-            Write <code className="rounded-[5px] border border-line bg-sunken px-1.5 py-0.5 font-mono text-12 font-medium break-all">{expected}</code> to go on. The server checks it too.
+            Write <code className="rounded-[5px] border border-line bg-sunken px-1.5 py-0.5 font-mono text-12 font-medium break-all">{expected}</code> to go on.
+            The server checks it too.
           </>
         )}
       </label>
