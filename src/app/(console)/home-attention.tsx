@@ -1,0 +1,112 @@
+"use client";
+import { CircleX, ClockAlert, ShieldAlert, TriangleAlert, Unplug } from "lucide-react";
+import type { ReactNode } from "react";
+import { TextLink } from "@/components/ui/button";
+import { ListRow } from "@/components/ui/panel";
+import { ENGINES } from "@/engines";
+import type { DatabaseState } from "./home-card";
+
+interface Attention {
+  id: string;
+  /** Worst first. */
+  rank: number;
+  icon: ReactNode;
+  title: string;
+  detail: string;
+  href: string;
+  action: string;
+}
+
+const nameOf = ({ connection }: DatabaseState): string => `${ENGINES[connection.engine].label} / ${connection.name}`;
+
+/** What a person should look at, worst first: lost servers, failed or missing backups, warnings of the engines. */
+export function attentionOf(states: readonly DatabaseState[]): Attention[] {
+  return states.flatMap((state) => [...connectionTrouble(state), ...backupTrouble(state), ...engineTrouble(state)]).toSorted((a, b) => a.rank - b.rank);
+}
+
+function connectionTrouble(state: DatabaseState): Attention[] {
+  const { connection, error } = state;
+  if (!error) return [];
+  const detail = [nameOf(state), error.data?.fix].filter(Boolean).join(" · ");
+  return [
+    {
+      id: `${connection.id} down`,
+      rank: 0,
+      icon: <Unplug aria-hidden className="text-red" />,
+      title: error.message,
+      detail,
+      href: `/manage-dbs/${connection.id}`,
+      action: "Open",
+    },
+  ];
+}
+
+function backupTrouble(state: DatabaseState): Attention[] {
+  const { connection, backups } = state;
+  const last = backups?.find((backup) => backup.state !== "running");
+  const href = `/manage-dbs/${connection.id}/backups`;
+  if (backups === undefined || connection.missing) return [];
+  if (last?.state === "failed") {
+    return [
+      {
+        id: `${connection.id} failed`,
+        rank: 1,
+        icon: <CircleX aria-hidden className="text-red" />,
+        title: "The last backup failed",
+        detail: `${nameOf(state)} · ${last.error?.message ?? ""}`,
+        href: `/jobs/${last.jobId}`,
+        action: "Open job",
+      },
+    ];
+  }
+  if (last) return [];
+  return [
+    {
+      id: `${connection.id} none`,
+      rank: 2,
+      icon: <ClockAlert aria-hidden className="text-amber" />,
+      title: "No backup in 30 days",
+      detail: nameOf(state),
+      href,
+      action: "Open backups",
+    },
+  ];
+}
+
+function engineTrouble(state: DatabaseState): Attention[] {
+  return (state.overview?.warnings ?? [])
+    .filter((warning) => warning.level !== "info")
+    .map((warning) => ({
+      id: `${state.connection.id} ${warning.title}`,
+      rank: warning.level === "danger" ? 1 : 3,
+      icon: warning.level === "danger" ? <ShieldAlert aria-hidden className="text-red" /> : <TriangleAlert aria-hidden className="text-amber" />,
+      title: warning.title,
+      detail: `${nameOf(state)} · ${warning.detail}`,
+      href: `/manage-dbs/${state.connection.id}`,
+      action: "How to fix",
+    }));
+}
+
+const SHOWN = 8;
+
+export function AttentionList({ entries, checking }: { entries: readonly Attention[]; checking: boolean }) {
+  if (entries.length === 0) return <p className="px-4 py-4 text-fg-2">{checking ? "Looking at every database." : "Nothing needs you."}</p>;
+  return (
+    <>
+      {entries.slice(0, SHOWN).map((entry) => (
+        <ListRow
+          key={entry.id}
+          icon={entry.icon}
+          title={entry.title}
+          detail={entry.detail}
+          end={
+            <TextLink href={entry.href} aria-label={`${entry.action}: ${entry.title}, ${entry.detail}`}>
+              {entry.action}
+            </TextLink>
+          }
+        />
+      ))}
+      {entries.length > SHOWN ? <p className="px-4 py-2 text-12 text-fg-3">{entries.length - SHOWN} more</p> : null}
+    </>
+  );
+}

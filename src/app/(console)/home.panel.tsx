@@ -1,0 +1,64 @@
+"use client";
+import { Plus } from "lucide-react";
+import { ButtonLink, TextLink } from "@/components/ui/button";
+import { CountBadge } from "@/components/ui/badge";
+import { PageBody, PageHeader } from "@/components/ui/page-header";
+import { Panel, PanelHead } from "@/components/ui/panel";
+import { QueryError } from "@/components/query-error";
+import { trpc } from "@/trpc/client";
+import { AttentionList, attentionOf } from "./home-attention";
+import { DatabaseCard } from "./home-card";
+import { RecentJobs } from "./home-jobs";
+
+const REFRESH_MS = 15_000;
+
+/** Where am I, is it healthy, when was the last good backup: one look. */
+export function HomePanel({ mayAdminister }: { mayAdminister: boolean }) {
+  const list = trpc.connections.list.useQuery({});
+  const backups = trpc.backups.list.useQuery({ limit: 500, sinceDays: 30 }, { refetchInterval: REFRESH_MS });
+  const connections = (list.data?.connections ?? []).filter((entry) => entry.source !== "built-in");
+  const overviews = trpc.useQueries((t) =>
+    connections.map((entry) => t[entry.engine].overview({ connection: entry.name }, { refetchInterval: REFRESH_MS, staleTime: REFRESH_MS })),
+  );
+  if (list.error && !list.data) return <QueryError className="grow" error={list.error} onRetry={() => void list.refetch()} />;
+  const states = connections.map((connection, index) => ({
+    connection,
+    overview: overviews[index]?.data,
+    error: overviews[index]?.error ?? null,
+    backups: backups.data?.backups.filter((backup) => backup.connectionId === connection.id),
+  }));
+  const healthy = states.filter((entry) => entry.overview && !entry.error).length;
+  const attention = attentionOf(states);
+
+  return (
+    <PageBody>
+      <PageHeader
+        title="Home"
+        note={`${connections.length} databases, ${healthy} connected`}
+        end={
+          mayAdminister ? (
+            <ButtonLink href="/settings/connections">
+              <Plus aria-hidden />
+              Add connection
+            </ButtonLink>
+          ) : null
+        }
+      />
+      <div className="grid gap-4 sm:grid-cols-2 xl:grid-cols-4">
+        {states.map((entry) => (
+          <DatabaseCard key={entry.connection.id} {...entry} now={new Date(backups.dataUpdatedAt || Date.now()).toISOString()} />
+        ))}
+      </div>
+      <div className="grid gap-4 xl:grid-cols-[minmax(0,5fr)_minmax(0,4fr)]">
+        <Panel>
+          <PanelHead title="Needs attention" badge={<CountBadge>{attention.length}</CountBadge>} />
+          <AttentionList entries={attention} checking={overviews.some((query) => query.isPending)} />
+        </Panel>
+        <Panel>
+          <PanelHead title="Recent jobs" end={<TextLink href="/jobs">All jobs</TextLink>} />
+          <RecentJobs />
+        </Panel>
+      </div>
+    </PageBody>
+  );
+}
