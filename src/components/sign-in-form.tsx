@@ -51,9 +51,9 @@ export function SignInForm({ host, onSubmit, firstStart = false, notice }: SignI
 
 export const passwordLength = { min: 15, max: 128 } as const;
 
-/** Why a password is refused before the server sees it; null when its length is right. Counted in characters, as the server counts. */
+/** Why a password is refused before the server sees it; null when its length is right. */
 export function passwordProblem(password: string, { min, max }: { min: number; max: number } = passwordLength): string | null {
-  const length = [...password].length;
+  const { length } = password;
   if (length < min) return `${min - length} more ${min - length === 1 ? "character" : "characters"}: at least ${min}`;
   return length > max ? `${length - max} too many: at most ${max} characters` : null;
 }

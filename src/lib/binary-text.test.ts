@@ -9,6 +9,7 @@ describe("binary text", () => {
       { text: "PNG", escaped: false },
       { text: "\\x0d\\x0a", escaped: true },
     ]);
+    expect(binaryToText(Uint8Array.from([0xff, 0xd8, 0x9e, 0x01]))).toBe("\\xff\\xd8\\x9e\\x01");
     expect(binaryToText(new TextEncoder().encode("Größe 日本 🙂"))).toBe("Größe 日本 🙂");
   });
 
@@ -20,13 +21,17 @@ describe("binary text", () => {
   });
 
   it("round-trips any bytes", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-      expect([...textToBinary(binaryToText(bytes))]).toEqual([...bytes]);
-    }));
-    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
-      const bytes = new TextEncoder().encode(text);
-      expect([...textToBinary(binaryToText(bytes))]).toEqual([...bytes]);
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        expect([...textToBinary(binaryToText(bytes))]).toEqual([...bytes]);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const bytes = new TextEncoder().encode(text);
+        expect([...textToBinary(binaryToText(bytes))]).toEqual([...bytes]);
+      }),
+    );
   });
 
   it("refuses a lone backslash", () => {

@@ -1,4 +1,4 @@
-/** Bytes for people: printable UTF-8 as it is, every other byte as `\xff`. Never U+FFFD, nothing is lost. */
+/** Bytes for people: UTF-8 as it is, else printable ASCII, every other byte as `\xff`. Never U+FFFD, nothing is lost. */
 
 export interface BinarySegment {
   text: string;
@@ -16,15 +16,14 @@ export function binarySegments(bytes: Uint8Array): BinarySegment[] {
     if (last && last.escaped === escaped) last.text += text;
     else segments.push({ text, escaped });
   };
-  let index = 0;
-  while (index < bytes.length) {
-    const length = sequenceLength(bytes, index);
-    const character = length === 0 ? null : decode(bytes.subarray(index, index + length));
+  const whole = decode(bytes);
+  // Bytes that are no text as a whole are not guessed at: two of them may look like a letter by chance.
+  for (const character of whole ?? bytes) {
+    const text = typeof character === "string" ? character : String.fromCharCode(character);
     // A literal backslash is doubled, so that \xff in the text and the byte 0xff stay two things.
-    if (character === "\\") push("\\\\", false);
-    else if (character !== null && !unprintable.test(character)) push(character, false);
-    else for (const byte of bytes.subarray(index, index + Math.max(1, length))) push(`\\x${byte.toString(16).padStart(2, "0")}`, true);
-    index += Math.max(1, length);
+    if (text === "\\") push("\\\\", false);
+    else if (!unprintable.test(text) && (whole !== null || text <= "~")) push(text, false);
+    else for (const byte of typeof character === "string" ? encoder.encode(text) : [character]) push(`\\x${byte.toString(16).padStart(2, "0")}`, true);
   }
   return segments;
 }
@@ -41,7 +40,6 @@ export function binaryToText(bytes: Uint8Array): string {
  * @throws RangeError at an escape that is neither `\\` nor `\xff`
  */
 export function textToBinary(text: string): Uint8Array<ArrayBuffer> {
-  const encoder = new TextEncoder();
   const parts: number[] = [];
   for (const match of text.matchAll(/\\x([\da-fA-F]{2})|\\(\\)|(\\)|([^\\]+)/g)) {
     const [, hex, backslash, bad, plain] = match;
@@ -53,6 +51,7 @@ export function textToBinary(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(parts);
 }
 
+const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function decode(bytes: Uint8Array): string | null {
@@ -61,12 +60,4 @@ function decode(bytes: Uint8Array): string | null {
   } catch {
     return null;
   }
-}
-
-/** How many bytes the well-formed UTF-8 sequence at `index` takes; 0 when there is none. */
-function sequenceLength(bytes: Uint8Array, index: number): number {
-  const first = bytes[index] ?? 0;
-  const length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
-  if (length === 0 || index + length > bytes.length) return 0;
-  return decode(bytes.subarray(index, index + length)) === null ? 0 : length;
 }

@@ -55,6 +55,13 @@ describe("bsonValue", () => {
   });
 
   it("names plain values", () => {
-    expect([{}, [], "a", 1, true, null].map((value) => bsonTypeOf(parseJson(JSON.stringify(value))))).toEqual(["Object", "Array", "String", "Number", "Boolean", "Null"]);
+    expect([{}, [], "a", 1, true, null].map((value) => bsonTypeOf(parseJson(JSON.stringify(value))))).toEqual([
+      "Object",
+      "Array",
+      "String",
+      "Number",
+      "Boolean",
+      "Null",
+    ]);
   });
 });

@@ -35,12 +35,16 @@ const wrappers: Record<string, Wrapper> = {
   $timestamp: (value) => {
     const time = fieldOf(value, "t", 2);
     const increment = fieldOf(value, "i", 2);
-    return time?.kind === "number" && increment?.kind === "number" ? { bsonType: "Timestamp", display: `${time.text}, ${increment.text}`, tone: "number" } : null;
+    return time?.kind === "number" && increment?.kind === "number"
+      ? { bsonType: "Timestamp", display: `${time.text}, ${increment.text}`, tone: "number" }
+      : null;
   },
   $regularExpression: (value) => {
     const pattern = fieldOf(value, "pattern", 2);
     const options = fieldOf(value, "options", 2);
-    return pattern?.kind === "string" && options?.kind === "string" ? { bsonType: "RegExp", display: `/${pattern.text}/${options.text}`, tone: "string" } : null;
+    return pattern?.kind === "string" && options?.kind === "string"
+      ? { bsonType: "RegExp", display: `/${pattern.text}/${options.text}`, tone: "string" }
+      : null;
   },
   $minKey: (value) => (isOne(value) ? { bsonType: "MinKey", display: "MinKey", tone: "dim" } : null),
   $maxKey: (value) => (isOne(value) ? { bsonType: "MaxKey", display: "MaxKey", tone: "dim" } : null),

@@ -4,10 +4,12 @@ import { base64ToBytes, bytesToBase64, bytesToHex, hexLines, hexToBytes } from "
 
 describe("hex", () => {
   it("comes back as the same bytes", () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
-      expect([...hexToBytes(bytesToHex(bytes))]).toEqual([...bytes]);
-      expect([...base64ToBytes(bytesToBase64(bytes))]).toEqual([...bytes]);
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expect([...hexToBytes(bytesToHex(bytes))]).toEqual([...bytes]);
+        expect([...base64ToBytes(bytesToBase64(bytes))]).toEqual([...bytes]);
+      }),
+    );
   });
 
   it("refuses what is not hexadecimal", () => {

@@ -50,11 +50,44 @@ describe("parseJson", () => {
   });
 
   it("refuses exactly what JSON.parse refuses", () => {
-    const pieces = fc.array(fc.constantFrom("{", "}", "[", "]", ",", ":", '"a"', '"\\u00e', '"\\x"', '"\n"', "1", "-", "01", "1.", ".5", "1e", "1e5", "true", "tru", "null", " ", "\t", "\u00a0"), { maxLength: 8 });
+    const pieces = fc.array(
+      fc.constantFrom(
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        '"a"',
+        '"\\u00e',
+        '"\\x"',
+        '"\n"',
+        "1",
+        "-",
+        "01",
+        "1.",
+        ".5",
+        "1e",
+        "1e5",
+        "true",
+        "tru",
+        "null",
+        " ",
+        "\t",
+        "\u00a0",
+      ),
+      { maxLength: 8 },
+    );
     fc.assert(
-      fc.property(fc.oneof(pieces.map((parts) => parts.join("")), fc.string()), (text) => {
-        expect(fails(() => parseJson(text))).toBe(fails(() => JSON.parse(text)));
-      }),
+      fc.property(
+        fc.oneof(
+          pieces.map((parts) => parts.join("")),
+          fc.string(),
+        ),
+        (text) => {
+          expect(fails(() => parseJson(text))).toBe(fails(() => JSON.parse(text)));
+        },
+      ),
       { numRuns: 2_000 },
     );
   });

@@ -19,7 +19,15 @@ describe("KeyTree", () => {
     const tree = new KeyTree(":");
     tree.add(["session:web:1", "session:web:2", "session:api:1", "lock", "session"].map(text));
     expect(draw(tree)).toEqual(["session/ 3", "lock", "session"]);
-    expect(draw(tree, { ...closed, open: new Set(["session:", "session:web:"]) })).toEqual(["session/ 3", "  api/ 1", "  web/ 2", "    1", "    2", "lock", "session"]);
+    expect(draw(tree, { ...closed, open: new Set(["session:", "session:web:"]) })).toEqual([
+      "session/ 3",
+      "  api/ 1",
+      "  web/ 2",
+      "    1",
+      "    2",
+      "lock",
+      "session",
+    ]);
   });
 
   it("keeps empty parts and whole separators apart", () => {

@@ -22,7 +22,10 @@ describe("timelineDays", () => {
   });
 
   it("stacks several of a day from the oldest on", () => {
-    const days = timelineDays([at("late", "2026-11-23T08:00:00Z", "running"), at("early", "2026-11-23T02:00:00Z", "verified")], { now: new Date("2026-11-23T08:41:00Z"), timeZone: "UTC" });
+    const days = timelineDays([at("late", "2026-11-23T08:00:00Z", "running"), at("early", "2026-11-23T02:00:00Z", "verified")], {
+      now: new Date("2026-11-23T08:41:00Z"),
+      timeZone: "UTC",
+    });
     expect(days.at(-1)?.backups.map(({ id }) => id)).toEqual(["early", "late"]);
   });
 });

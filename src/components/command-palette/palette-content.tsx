@@ -153,7 +153,11 @@ function Row({ item, query, onRun }: { item: PaletteItem; query: string; onRun: 
       {item.detail ? <span className="min-w-0 shrink-[2] truncate text-12 text-fg-3">{item.detail}</span> : null}
       <span className="ml-auto flex shrink-0 items-center gap-2 text-12 text-fg-2">
         {item.end}
-        {item.keys ? item.keys.map((key) => <Kbd key={key}>{key}</Kbd>) : <Kbd className="hidden group-data-[selected=true]:inline-flex">Enter</Kbd>}
+        {item.keys?.map((key) => <Kbd key={key}>{key}</Kbd>) ?? (
+          <span className="hidden group-data-[selected=true]:inline">
+            <Kbd>Enter</Kbd>
+          </span>
+        )}
       </span>
     </Command.Item>
   );

@@ -130,6 +130,7 @@ function Grid(props: DataGridProps) {
 
   const pinnedWidth = pinned.reduce((sum, { width }) => sum + width, offset);
   const rowList = useRef<Virtualizer<HTMLDivElement, Element>>(null);
+  // oxlint-disable-next-line react/incompatible-library -- the React Compiler is not used, and the list is not memoized
   const columnList = useVirtualizer({
     horizontal: true,
     count: center.length,

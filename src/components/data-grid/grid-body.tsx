@@ -32,6 +32,7 @@ const loadAhead = 40;
 /** The rows in sight. Apart from the head, so that scrolling draws only what is new. */
 export function GridBody(props: GridBodyProps) {
   const { gridId, box, rowList, rows, layout, selected, cursor, numbered, staged, loadingMore, headHeight, onPress, onOpen, onNearEnd } = props;
+  // oxlint-disable-next-line react/incompatible-library -- the React Compiler is not used, and the list is not memoized
   const list = useVirtualizer<HTMLDivElement, Element>({
     count: rows.length,
     getScrollElement: () => box.current,

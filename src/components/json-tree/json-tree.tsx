@@ -134,7 +134,7 @@ function Line({ row, lowest, bson, tabIndex, onFocus, onToggle }: LineProps) {
     >
       <Indent level={row.level - lowest} />
       <span className="flex w-3.5 shrink-0">{row.expanded === null ? null : <Chevron aria-hidden className="size-3.5 text-fg-2" />}</span>
-      <span className="min-w-0 break-all whitespace-pre-wrap">
+      <span className="min-w-0 wrap-anywhere whitespace-pre-wrap">
         {row.key === null ? null : (
           <>
             <span className={row.named ? "font-medium text-code-key" : "text-fg-3"}>{row.key === "" ? "''" : row.key}</span>

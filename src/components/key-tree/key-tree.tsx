@@ -47,6 +47,7 @@ export function KeyTree({ keys, separator, label, selected, onSelect, className 
     return keyTreeRows(index.root, { open, shown });
   }, [index, keys, open, shown]);
   const selectedId = selected ? keyText(selected) : null;
+  // oxlint-disable-next-line react/incompatible-library -- the React Compiler is not used, and the list is not memoized
   const list = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 16 });
   const active = Math.min(cursor, rows.length - 1);
 
@@ -142,7 +143,7 @@ export function KeyTree({ keys, separator, label, selected, onSelect, className 
   );
 }
 
-const columns = { ttl: "w-14 shrink-0 text-right", memory: "w-16 shrink-0 text-right", type: "w-14 shrink-0 text-center" };
+const columns = { ttl: "w-14 shrink-0 text-right", memory: "w-16 shrink-0 text-right", type: "w-[66px] shrink-0 pl-2 text-center" };
 
 interface RowProps {
   id: string;
@@ -208,7 +209,7 @@ function KeyRow({ leaf }: { leaf: KeyLeaf }) {
       <span className={classNames(columns.memory, "font-sans text-12 text-fg-3")}>
         {memoryBytes === undefined || memoryBytes === null ? "" : formatBytes(memoryBytes)}
       </span>
-      <span className="w-14 shrink-0 pl-2 text-right">
+      <span className={columns.type}>
         <TypeBadge className="w-full truncate">{type}</TypeBadge>
       </span>
     </>

@@ -42,14 +42,18 @@ const partFills = { bar: "fill-bar", amber: "fill-amber", grey: "fill-grey-dot",
 
 /** Shares of a whole in one bar of 6 px, as the inferred schema shows types. The legend below says the same in words. */
 export function ShareBar({ parts, className }: { parts: readonly SharePart[]; className?: string }) {
-  let start = 0;
+  const startOf = (index: number): number => parts.slice(0, index).reduce((sum, part) => sum + part.share, 0);
   return (
     <svg width="100%" height="6" aria-hidden="true" className={classNames("block rounded-full bg-bar-2", className)}>
-      {parts.map((part) => {
-        const x = start;
-        start += part.share * 100;
-        return <rect key={part.label} x={`${x.toFixed(2)}%`} width={`${(part.share * 100).toFixed(2)}%`} height="6" className={partFills[part.tone]} />;
-      })}
+      {parts.map((part, index) => (
+        <rect
+          key={part.label}
+          x={`${(startOf(index) * 100).toFixed(2)}%`}
+          width={`${(part.share * 100).toFixed(2)}%`}
+          height="6"
+          className={partFills[part.tone]}
+        />
+      ))}
     </svg>
   );
 }
