@@ -20,13 +20,19 @@ export function buildMongoTools(root) {
   const directory = join(root, ".tools", "mongo-tools");
   if (TOOLS.every((tool) => existsSync(join(directory, tool)))) return { directory };
   const probe = spawnSync("go", ["version"], { encoding: "utf8" });
-  if (probe.error || probe.status !== 0) return { reason: "Go not found: the tests against the real mongodump and mongorestore are skipped. Install Go 1.21 or newer to run them." };
+  if (probe.error || probe.status !== 0)
+    return { reason: "Go not found: the tests against the real mongodump and mongorestore are skipped. Install Go 1.21 or newer to run them." };
 
   const work = join(root, ".tools", `mongo-tools-${process.pid}`);
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
   const run = (/** @type {string[]} */ parameters) =>
-    execFileSync("go", parameters, { cwd: work, stdio: ["ignore", "ignore", "pipe"], encoding: "utf8", env: { ...process.env, GOFLAGS: "-mod=mod -buildvcs=false" } });
+    execFileSync("go", parameters, {
+      cwd: work,
+      stdio: ["ignore", "ignore", "pipe"],
+      encoding: "utf8",
+      env: { ...process.env, GOFLAGS: "-mod=mod -buildvcs=false" },
+    });
   try {
     writeFileSync(join(work, "go.mod"), "module tools\n\ngo 1.21\n");
     // `go install pkg@version` asks for the module's list of versions, which not every proxy serves; a pinned requirement does not.
@@ -37,7 +43,9 @@ export function buildMongoTools(root) {
     return { directory };
   } catch (error) {
     rmSync(work, { recursive: true, force: true });
-    const lines = String(error instanceof Error && "stderr" in error ? error.stderr : error).trim().split("\n");
+    const lines = String(error instanceof Error && "stderr" in error ? error.stderr : error)
+      .trim()
+      .split("\n");
     return { reason: `The MongoDB tools could not be built: ${lines.at(-1)}` };
   }
 }

@@ -60,7 +60,7 @@ export function ensureSecrets(dataDirectory, settings) {
     kept = {};
   }
   const isWhole =
-    typeof kept.AUTH_SECRET === "string" && kept.AUTH_SECRET.length >= 32 && Buffer.from(String(kept.ENCRYPTION_KEY ?? ""), "base64").length === 32;
+    typeof kept?.AUTH_SECRET === "string" && kept.AUTH_SECRET.length >= 32 && Buffer.from(String(kept.ENCRYPTION_KEY ?? ""), "base64").length === 32;
   if (!isWhole) throw new SetupError(`${file} is damaged.`, "Put it back from a copy, or set AUTH_SECRET and ENCRYPTION_KEY as they were.");
   return { AUTH_SECRET: settings.AUTH_SECRET ?? kept.AUTH_SECRET, ENCRYPTION_KEY: settings.ENCRYPTION_KEY ?? kept.ENCRYPTION_KEY };
 }

@@ -7,7 +7,7 @@ const apart = "^src/(test|bench|setup)/";
 
 const rule = (name, comment, from, to) => ({ name, comment, severity: "error", from, to });
 
-/** @type {import("dependency-cruiser").IConfiguration["forbidden"]} */
+/** @type {NonNullable<import("dependency-cruiser").IConfiguration["forbidden"]>} */
 export const forbidden = [
   rule("no-cycles", "Two files that need each other are one thing, or need a third.", {}, { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } }),
   rule(

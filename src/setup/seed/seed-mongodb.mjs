@@ -65,17 +65,15 @@ async function fillBookshop(database) {
       ...(id % 4 === 0 ? { shelf: id } : id % 4 === 1 ? { shelf: `A${id}` } : id % 4 === 2 ? { shelf: [id, "A"] } : id % 8 === 3 ? { shelf: null } : {}),
     })),
   );
-  await database
-    .collection("customers")
-    .insertMany(
-      customers.map(({ id, isActive, joinedAt, city, ...customer }) => ({
-        _id: customerId(id),
-        ...customer,
-        active: isActive,
-        joinedAt: new Date(joinedAt),
-        address: { city },
-      })),
-    );
+  await database.collection("customers").insertMany(
+    customers.map(({ id, isActive, joinedAt, city, ...customer }) => ({
+      _id: customerId(id),
+      ...customer,
+      active: isActive,
+      joinedAt: new Date(joinedAt),
+      address: { city },
+    })),
+  );
   await database.collection("orders").insertMany(
     orders.map(({ id, customerId: customer, placedAt, status, total }) => ({
       _id: orderId(id),
