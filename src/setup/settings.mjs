@@ -20,7 +20,11 @@ export function parseEnvFile(text) {
   return values;
 }
 
-/** The environment over `.env`; empty values count as absent. @param {string} root folder with `.env` */
+/**
+ * The environment over `.env`; empty values count as absent.
+ * @param {string} root folder with `.env`
+ * @param {Record<string, string | undefined>} environment
+ */
 export function readSettings(root, environment = process.env) {
   const file = join(root, ".env");
   const fromFile = existsSync(file) ? parseEnvFile(readFileSync(file, "utf8")) : {};
