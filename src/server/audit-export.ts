@@ -1,11 +1,11 @@
 import "server-only";
 import { Readable } from "node:stream";
-import { z } from "zod";
-import { type AuditFilters, listAudit } from "@/server/audit-list";
+import { AuditFilters } from "@/server/audit-filters";
+import { listAudit } from "@/server/audit-list";
 
 /** The audit log as JSON lines, newest first, read page by page. `input` is the filters of the page. */
 export async function openAuditExport(input: unknown): Promise<{ source: Readable; fileName: string; contentType: string }> {
-  const filters = z.record(z.string(), z.unknown()).parse(input ?? {}) as AuditFilters;
+  const filters = AuditFilters.parse(input ?? {});
   async function* lines(): AsyncGenerator<Buffer> {
     let before: number | undefined;
     for (;;) {

@@ -1,23 +1,9 @@
 import "server-only";
 import { sql } from "kysely";
-import type { EngineId } from "@/engines";
 import type { AuditRow } from "@/server/audit-chain";
+import type { AuditFilters } from "@/server/audit-filters";
 import { controlPlane } from "@/server/control-plane/database";
-import type { AuditOutcome } from "@/server/control-plane/schema";
 import { LIMITS } from "@/server/limits";
-
-export interface AuditFilters {
-  /** Part of target, request id or address. */
-  search?: string | undefined;
-  /** ISO times: from (included) to (excluded). */
-  from?: string | undefined;
-  to?: string | undefined;
-  actorId?: string | undefined;
-  actions?: readonly string[] | undefined;
-  engine?: EngineId | undefined;
-  connectionId?: string | undefined;
-  outcome?: AuditOutcome | undefined;
-}
 
 /** A started row and its completion are one entry: outcome and detail are those of the completion. */
 export interface AuditEntryView extends Omit<AuditRow, "completes"> {
@@ -82,4 +68,10 @@ function filtered(filters: AuditFilters, before: number | undefined) {
     );
   }
   return query;
+}
+
+/** The number of the newest row, which is also how many there are. */
+export async function newestSeq(): Promise<number> {
+  const newest = await controlPlane().selectFrom("audit").select("seq").orderBy("seq", "desc").limit(1).executeTakeFirst();
+  return newest?.seq ?? 0;
 }

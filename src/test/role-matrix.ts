@@ -23,7 +23,7 @@ export interface Names {
   jobId: string;
   /** Key of a row of sqlite/main's books. */
   cellKey: string;
-  userId: string;
+  userEmail: string;
 }
 
 const backups = (names: Names): Record<string, Rule> => ({
@@ -74,6 +74,26 @@ const consoleRules = (names: Names): Record<string, Rule> => ({
   "session.me": { action: "read" },
   "session.reauthenticate": { action: "read", input: { password: "not the password of anybody" } },
   "session.changePassword": { action: "read", input: { current: "not the password of anybody", next: "seven other lanterns drift" } },
+  "session.list": { action: "read" },
+  "session.endOthers": { action: "read" },
+  "session.tokens.list": { action: "read" },
+  "session.tokens.add": { action: "read", input: { name: "matrix", days: 1 } },
+  "session.tokens.revoke": { action: "read", input: { id: "no such token" } },
+  "users.list": { action: "administer" },
+  "users.add": { action: "administer", input: { email: "matrix@foundry.example", name: "New", role: "viewer", password: "seven other lanterns drift" } },
+  "users.setRole": { action: "administer", input: { email: names.userEmail, role: "operator" } },
+  "users.setDisabled": { action: "administer", input: { email: names.userEmail, disabled: true } },
+  "users.setPassword": { action: "administer", input: { email: names.userEmail, password: "seven other lanterns drift" } },
+  "users.setGrant": { action: "administer", input: { email: names.userEmail, connectionId: "sqlite/main", role: "none" } },
+  "users.sessions": { action: "administer" },
+  "users.endSessions": { action: "administer", input: { email: names.userEmail } },
+  "users.endSession": { action: "administer", input: { id: "no such session" } },
+  "users.tokens": { action: "administer" },
+  "users.revokeToken": { action: "administer", input: { id: "no such token" } },
+  "audit.list": { action: "administer" },
+  "audit.summary": { action: "administer" },
+  "audit.verify": { action: "administer" },
+  "audit.export": { action: "administer" },
   "connections.list": { action: "read", input: {} },
   "connections.test": { action: "administer", input: { engine: "redis", name: "matrix", environment: "development", url: "redis://127.0.0.1:1" } },
   "connections.add": { action: "administer", input: { engine: "redis", name: "matrix", environment: "development", url: "redis://127.0.0.1:1" } },

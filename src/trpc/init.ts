@@ -90,7 +90,9 @@ const errors = t.middleware(async ({ next, ctx, path }) => {
   if (isAbort(error.cause)) throw new TRPCError({ code: "CLIENT_CLOSED_REQUEST", message: "Cancelled", cause: new AppError("CANCELLED", "Cancelled") });
   if (error.code !== "INTERNAL_SERVER_ERROR") throw error;
   logger().error({ requestId: ctx.requestId, path, error: error.cause ?? error }, "procedure failed");
-  const fault = new AppError("INTERNAL", `The console failed at this; the log has it under ${ctx.requestId}`, { fix: "Try again; if it stays, give that id to whoever runs the console." });
+  const fault = new AppError("INTERNAL", `The console failed at this; the log has it under ${ctx.requestId}`, {
+    fix: "Try again; if it stays, give that id to whoever runs the console.",
+  });
   throw new TRPCError({ code: "INTERNAL_SERVER_ERROR", message: fault.message, cause: fault });
 });
 
@@ -176,7 +178,8 @@ export const procedure = {
         const { principal } = ctx;
         const subject: AuditSubject = { ctx, action, path, connectionId: null, role: principal.role, input: await getRawInput() };
         if (!(await may(principal, action, null))) await refuse(subject, `${principal.role} may not ${action}`);
-        return type === "query" && action !== "administer" ? next() : audited(subject, () => next());
+        // Looking is not written down, or the log would grow by being looked at; a denial is.
+        return type === "query" ? next() : audited(subject, () => next());
       }),
 };
 
@@ -221,7 +224,10 @@ export function engineProcedure(engine: EngineId) {
 /** @throws AppError FORBIDDEN when the password was given longer than LIMITS.recentSignInMinutes ago. Tokens are exempt: they hold no session. */
 export function requireRecentSignIn(principal: Principal): void {
   if (principal.kind === "token" || isRecentSignIn(principal)) return;
-  throw new AppError("FORBIDDEN", `Your sign-in is older than ${LIMITS.recentSignInMinutes} minutes`, { fix: "Give your password again and go on.", detail: "REAUTHENTICATE" });
+  throw new AppError("FORBIDDEN", `Your sign-in is older than ${LIMITS.recentSignInMinutes} minutes`, {
+    fix: "Give your password again and go on.",
+    detail: "REAUTHENTICATE",
+  });
 }
 
 /** @throws AppError INVALID unless the typed name is the target's, letter by letter. */

@@ -1,11 +1,11 @@
 /** What the sign-in and set-up pages ask of /api/auth. Browser only. */
 
-export interface Refusal {
+interface Refusal {
   message: string;
   fix?: string | undefined;
-  /** Seconds until the next try is looked at. */
-  retryAfterSeconds?: number | undefined;
 }
+
+export const inWords = ({ message, fix }: Refusal): string => (fix ? `${message}. ${fix}.` : `${message}.`);
 
 const UNREACHABLE: Refusal = { message: "The console does not answer", fix: "Look whether it runs, then try again" };
 
@@ -28,9 +28,9 @@ async function csrfToken(): Promise<string> {
   return ((await response.json()) as { csrfToken: string }).csrfToken;
 }
 
-export async function signIn(credentials: { email: string; password: string }): Promise<Refusal | null> {
+export async function signIn({ email, password }: { email: string; password: string }): Promise<Refusal | null> {
   try {
-    return await post("callback/credentials", { ...credentials, csrfToken: await csrfToken(), json: "true" });
+    return await post("callback/credentials", { email, password, csrfToken: await csrfToken(), json: "true" });
   } catch {
     return UNREACHABLE;
   }

@@ -1,10 +1,9 @@
-import { KeyRound } from "lucide-react";
 import type { Metadata } from "next";
 import { headers } from "next/headers";
 import { redirect } from "next/navigation";
-import { SignInFrame } from "@/app/sign-in/sign-in-frame";
+import manifest from "../../../package.json";
 import { SignInPanel } from "@/app/sign-in/sign-in.panel";
-import { Note } from "@/components/ui/note";
+import { SignInLayout } from "@/components/sign-in-layout";
 import { safePath } from "@/lib/safe-path";
 import { consoleUrl, isSetUpOpen } from "@/server/auth/first-admin";
 import { resolvePrincipal } from "@/server/auth/principal";
@@ -16,9 +15,8 @@ export default async function Page({ searchParams }: PageProps<"/sign-in">) {
   const goOn = safePath(typeof next === "string" ? next : null);
   if (await resolvePrincipal(await headers(), { allowToken: false })) redirect(goOn);
   return (
-    <SignInFrame title="Sign in" note={`with your account on ${new URL(consoleUrl()).host}`} foot="from the 5th wrong try the wait grows, 15 min at most">
-      <SignInPanel goOn={goOn} />
-      {(await isSetUpOpen()) ? <Note icon={<KeyRound aria-hidden />}>First start? The server printed a one-time link that makes you admin.</Note> : null}
-    </SignInFrame>
+    <SignInLayout version={manifest.version} foot="from the 5th wrong try the wait grows, 15 min at most">
+      <SignInPanel host={new URL(consoleUrl()).host} goOn={goOn} firstStart={await isSetUpOpen()} />
+    </SignInLayout>
   );
 }

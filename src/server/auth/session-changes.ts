@@ -11,11 +11,14 @@ import { newRequestId } from "@/server/logger";
 interface OwnChange {
   action: string;
   procedure: string;
+  /** The own email without it. */
+  target?: string;
   outcome: "allowed" | "refused";
   detail: string;
 }
 
-async function writeOwn(principal: Principal, change: OwnChange): Promise<void> {
+/** Writes the row of what somebody does with their own account. @throws AppError INTERNAL when it cannot be written */
+export async function writeOwn(principal: Principal, change: OwnChange): Promise<void> {
   await appendAudit({
     actor_id: principal.userId,
     actor_name: principal.name,
@@ -25,7 +28,7 @@ async function writeOwn(principal: Principal, change: OwnChange): Promise<void> 
     action: change.action,
     connection_id: null,
     procedure: change.procedure,
-    target: principal.email,
+    target: change.target ?? principal.email,
     input: "{}",
     outcome: change.outcome,
     detail: change.detail,

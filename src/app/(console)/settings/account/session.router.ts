@@ -1,8 +1,12 @@
 import "server-only";
 import { z } from "zod";
+import { SessionView } from "@/app/(console)/users/users.schema";
+import { openSessions } from "@/app/(console)/users/users.service";
 import { ROLES } from "@/lib/rights";
 import { changePassword, reauthenticate } from "@/server/auth/session-changes";
 import { procedure, router } from "@/trpc/init";
+import { endOtherSessions } from "./account.service";
+import { tokensRouter } from "./tokens.router";
 
 const tags = ["session"];
 const Password = z.string().min(1).max(128);
@@ -29,4 +33,17 @@ export const sessionRouter = router({
     .input(z.object({ current: Password, next: Password }))
     .output(z.object({ endedSessions: z.number() }))
     .mutation(({ ctx, input }) => changePassword(ctx.principal, input)),
+
+  list: procedure
+    .action("read")
+    .meta({ openapi: { method: "GET", path: "/session/list", tags, summary: "The own sessions that are open" } })
+    .output(z.object({ sessions: z.array(SessionView) }))
+    .query(async ({ ctx }) => ({ sessions: await openSessions({ userId: ctx.principal.userId, currentKey: ctx.principal.sessionKey }) })),
+
+  endOthers: procedure
+    .action("read")
+    .output(z.object({ ended: z.number() }))
+    .mutation(({ ctx }) => endOtherSessions(ctx.principal)),
+
+  tokens: tokensRouter,
 });
