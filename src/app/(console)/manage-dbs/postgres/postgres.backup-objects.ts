@@ -68,7 +68,10 @@ export async function listRelations(session: Session): Promise<DumpRelation[]> {
 
 const TABLES_A_QUERY = 50;
 
-/** Exact rows per table, in the transaction the session is in. Partitions and inheriting tables count for themselves. */
+/**
+ * Exact rows per table in one snapshot: the transaction the session is in, which must be there. Partitions and inheriting tables count
+ * for themselves. Each batch gives its locks back, because pg_dump already holds one a table and the server's lock table is small.
+ */
 export async function countRelations(
   session: Session,
   relations: readonly DumpRelation[],
@@ -78,7 +81,9 @@ export async function countRelations(
   const tables = relations.filter((relation) => relation.countFrom !== null);
   for (let at = 0; at < tables.length; at += TABLES_A_QUERY) {
     const batch = tables.slice(at, at + TABLES_A_QUERY);
+    await session.run("SAVEPOINT counted");
     const rows = await session.rows(batch.map((table, index) => `SELECT ${index}, pg_catalog.count(*) FROM ONLY ${table.countFrom}`).join(" UNION ALL "));
+    await session.run("ROLLBACK TO SAVEPOINT counted; RELEASE SAVEPOINT counted");
     for (const row of rows) {
       const name = batch[Number(row[0])]?.name ?? "";
       counts.set(name, Number(row[1]));

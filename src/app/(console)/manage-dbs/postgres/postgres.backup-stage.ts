@@ -134,10 +134,12 @@ async function countDatabase(options: {
 }): Promise<{ name: string; count: number | null }[]> {
   const { connection, name, context } = options;
   return withOwnSession(connection, { signal: context.signal, database: name }, async (session) => {
+    await session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const relations = await listRelations(session);
     let done = 0;
     const counts = await countRelations(session, relations, (object) => context.progress({ object, objectsDone: (done += 1) }));
     const largeObjects = await countLargeObjects(session);
+    await session.run("COMMIT");
     await session.run("ANALYZE");
     const found = relations.map((relation) => ({ name: relation.name, count: counts.get(relation.name) ?? null }));
     return largeObjects > 0 ? [...found, { name: LARGE_OBJECTS_NAME, count: largeObjects }] : found;

@@ -177,7 +177,8 @@ function assertEqualCounts(objects: readonly ManifestObject[], content: ArchiveC
   const wrong = objects
     .filter((object) => !found.has(object.name) || found.get(object.name) !== object.count)
     .map((object) => `${object.name}: server ${object.count ?? "none"}, file ${found.get(object.name) ?? "none"}`);
-  const extra = [...found.keys()].filter((name) => !objects.some((object) => object.name === name)).map((name) => `${name}: only in the file`);
+  const known = new Set(objects.map((object) => object.name));
+  const extra = [...found.keys()].filter((name) => !known.has(name)).map((name) => `${name}: only in the file`);
   const differences = [...wrong, ...extra];
   if (differences.length === 0) return;
   throw new AppError("INTERNAL", `${differences.length} objects in the file are not what the server has in the snapshot`, {

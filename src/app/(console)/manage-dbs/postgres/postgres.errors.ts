@@ -190,7 +190,7 @@ const SERVER_MEANINGS: Record<string, Meaning> = {
   "53200": {
     code: "LIMIT_EXCEEDED",
     message: (place) => `${place.address} ran out of memory`,
-    fix: "Ask for less, or give the server more memory.",
+    fix: "Ask for less, or give the server more memory; for shared memory raise max_locks_per_transaction.",
     retryAfterSeconds: 5,
   },
   "25006": {

@@ -108,18 +108,19 @@ export const COUNTERS: CatalogQuery<CountersRow> = {
 const LargestRow = z.object({ schema: z.string(), name: z.string(), bytes: number, rows: maybeNumber });
 export type LargestRow = z.infer<typeof LargestRow>;
 /**
- * The ten largest tables. The catalog's page counts choose fifty, then the real sizes order them: asking the file system
- * for every relation would take seconds with many tables. Tables that were never vacuumed have no page count, so they stay in.
+ * The ten largest tables. What the catalog knows of pages (or one look at the table's own file, where it knows nothing yet) chooses fifty,
+ * then their real sizes order them: asking the file system for every index and TOAST table takes seconds with many tables.
  */
 export const LARGEST: CatalogQuery<LargestRow> = {
   row: LargestRow,
   sql: `
-    WITH candidates AS (
+    WITH chosen AS (
       SELECT c.oid, c.relname, n.nspname, c.reltuples, c.relpages,
-             c.relpages::bigint + coalesce(t.relpages, 0) + coalesce((SELECT sum(ic.relpages) FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid WHERE i.indrelid = c.oid), 0) AS pages
+             CASE WHEN c.relpages > 0 THEN c.relpages ELSE pg_relation_size(c.oid) / current_setting('block_size')::int END + coalesce(t.relpages, 0) + coalesce(i.relpages, 0) AS pages
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
-       WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'),
-    chosen AS ((SELECT * FROM candidates WHERE relpages > 0 ORDER BY pages DESC LIMIT 50) UNION ALL (SELECT * FROM candidates WHERE relpages = 0 ORDER BY oid DESC LIMIT 2000))
+             LEFT JOIN (SELECT x.indrelid, sum(xc.relpages) AS relpages FROM pg_index x JOIN pg_class xc ON xc.oid = x.indexrelid GROUP BY x.indrelid) i ON i.indrelid = c.oid
+       WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+       ORDER BY pages DESC LIMIT 50)
     SELECT c.nspname AS schema, c.relname AS name, pg_total_relation_size(c.oid) AS bytes,
            CASE WHEN c.reltuples >= 0 AND c.relpages > 0 THEN c.reltuples::bigint
                 WHEN pg_relation_size(c.oid) = 0 THEN 0

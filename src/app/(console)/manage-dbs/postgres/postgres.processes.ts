@@ -106,6 +106,14 @@ async function endOf(child: ChildProcess, call: ToolCall, said: string[]): Promi
 
 const TOOL_MEANINGS: [RegExp, { code: AppError["code"]; message: string; fix: string }][] = [
   [
+    /out of shared memory/,
+    {
+      code: "LIMIT_EXCEEDED",
+      message: "The server's lock table is full: pg_dump locks every table",
+      fix: "Raise max_locks_per_transaction on the server and restart it.",
+    },
+  ],
+  [
     /server version mismatch/,
     { code: "TOOL_MISSING", message: "pg_dump is older than the server", fix: "Install the client tools of the server's version, or set POSTGRES_TOOLS_DIR." },
   ],
@@ -150,11 +158,21 @@ function toolError(options: { tool: string; how: string; words: string }): AppEr
 
 /** Writes with back-pressure. Returns false when the reader is gone, which is not an error here: how it ended says more. */
 export async function writeOrGone(stream: Writable, chunk: Uint8Array): Promise<boolean> {
-  if (stream.destroyed || stream.writableEnded || stream.errored) return false;
+  if (isGone(stream)) return false;
   if (stream.write(chunk)) return true;
-  await Promise.race([once(stream, "drain").catch(() => undefined), once(stream, "close").catch(() => undefined)]);
-  return !stream.destroyed && !stream.errored;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      stream.off("drain", done);
+      stream.off("close", done);
+      resolve();
+    };
+    stream.on("drain", done);
+    stream.on("close", done);
+  });
+  return !isGone(stream);
 }
+
+const isGone = (stream: Writable): boolean => stream.destroyed || stream.writableEnded || stream.errored !== null;
 
 export interface ToolEnvironment {
   target: PostgresTarget;

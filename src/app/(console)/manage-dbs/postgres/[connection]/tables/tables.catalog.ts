@@ -14,30 +14,41 @@ const flag = z.enum(["t", "f"]).transform((text) => text === "t");
 export const RelationKind = z.enum(["r", "v", "m", "p", "f"]);
 export type RelationKind = z.infer<typeof RelationKind>;
 
-const ListRow = z.object({
-  schema: z.string(),
-  name: z.string(),
-  relkind: RelationKind,
-  bytes: maybeNumber,
-  rows: maybeNumber,
-  rows_exact: flag,
-  comment: z.string().nullable(),
-});
+/** Above so many tables the file system is not asked for the size of each: that takes a second for ten thousand. */
+export const EXACT_SIZES_MAX = 3_000;
+
+const OF_PEOPLE = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'";
+
+export const TABLE_COUNT: CatalogQuery<{ count: number }> = {
+  row: z.object({ count: number }),
+  sql: "SELECT count(*) AS count FROM pg_class WHERE relkind IN ('r', 'm')",
+};
+
+/** Sizes and pages as the file system has them now. */
+const STORED_EXACT = `
+      SELECT c.oid, c.reltuples, c.relpages, pg_total_relation_size(c.oid) AS bytes, pg_relation_size(c.oid) / current_setting('block_size')::int AS pages
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') AND ${OF_PEOPLE}`;
+
+/** Sizes as the last vacuum or analyze left them in the catalog; of a table that neither has seen, its own file without indexes. */
+const STORED_CATALOG = `
+      SELECT c.oid, c.reltuples, c.relpages, pages.now AS pages,
+             (pages.now + coalesce(t.relpages, 0) + coalesce(i.relpages, 0)) * current_setting('block_size')::int AS bytes
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
+             LEFT JOIN (SELECT x.indrelid, sum(xc.relpages) AS relpages FROM pg_index x JOIN pg_class xc ON xc.oid = x.indexrelid GROUP BY x.indrelid) i ON i.indrelid = c.oid,
+             LATERAL (SELECT CASE WHEN c.relpages > 0 THEN c.relpages ELSE pg_relation_size(c.oid) / current_setting('block_size')::int END AS now) pages
+       WHERE c.relkind IN ('r', 'm') AND ${OF_PEOPLE}`;
+
 /**
- * Every table and view of people. Sizes come from the file system once a relation; a partitioned table has the sum of its partitions.
- * The estimate is the planner's: rows a page at the last vacuum, times the pages of now. Without one, the statistics' live rows.
+ * Every table and view of people. A partitioned table has the sum of its partitions. The estimate is the planner's: rows a page at the
+ * last vacuum, times the pages of now; without one, the statistics' live rows. A table without pages has no rows for sure.
  */
-export const LIST: CatalogQuery<z.infer<typeof ListRow>> = {
-  row: ListRow,
-  sql: `
+const listSql = (stored: string): string => `
     WITH stored AS (
-      SELECT c.oid, pg_total_relation_size(c.oid) AS bytes, pages.now AS pages,
-             CASE WHEN pages.now = 0 THEN 0
-                  WHEN c.reltuples >= 0 AND c.relpages > 0 THEN round(c.reltuples / c.relpages * pages.now)
-                  ELSE nullif(pg_stat_get_live_tuples(c.oid), 0) END AS rows
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-             LATERAL (SELECT pg_relation_size(c.oid) / current_setting('block_size')::int AS now) pages
-       WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'),
+      SELECT s.oid, s.bytes, s.pages,
+             CASE WHEN s.pages = 0 THEN 0
+                  WHEN s.reltuples >= 0 AND s.relpages > 0 THEN round(s.reltuples / s.relpages * s.pages)
+                  ELSE nullif(pg_stat_get_live_tuples(s.oid), 0) END AS rows
+        FROM (${stored}) s),
     partitioned AS (
       SELECT c.oid, sum(s.bytes) AS bytes, CASE WHEN count(s.rows) = count(*) THEN sum(s.rows) END AS rows, bool_and(s.pages = 0) AS empty
         FROM pg_class c, LATERAL pg_partition_tree(c.oid) t JOIN stored s ON s.oid = t.relid
@@ -50,9 +61,20 @@ export const LIST: CatalogQuery<z.infer<typeof ListRow>> = {
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            LEFT JOIN stored s ON s.oid = c.oid LEFT JOIN partitioned p ON p.oid = c.oid
            LEFT JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_catalog.pg_class'::regclass AND d.objsubid = 0
-     WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
-     ORDER BY n.nspname, c.relname`,
-};
+     WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND ${OF_PEOPLE}
+     ORDER BY n.nspname, c.relname`;
+
+const ListRow = z.object({
+  schema: z.string(),
+  name: z.string(),
+  relkind: RelationKind,
+  bytes: maybeNumber,
+  rows: maybeNumber,
+  rows_exact: flag,
+  comment: z.string().nullable(),
+});
+export const LIST: CatalogQuery<z.infer<typeof ListRow>> = { row: ListRow, sql: listSql(STORED_EXACT) };
+export const LIST_OF_MANY: CatalogQuery<z.infer<typeof ListRow>> = { row: ListRow, sql: listSql(STORED_CATALOG) };
 
 const RelationRow = z.object({
   oid: z.string(),

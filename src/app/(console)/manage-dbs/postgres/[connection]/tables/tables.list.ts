@@ -1,13 +1,16 @@
 import "server-only";
 import { browse } from "@/app/(console)/manage-dbs/postgres/postgres.client";
-import { LIST } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.catalog";
+import { EXACT_SIZES_MAX, LIST, LIST_OF_MANY, TABLE_COUNT } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.catalog";
 import { kindOf } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.shape";
 import type { CallContext, Connection } from "@/server/connection";
 import type { TableList } from "@/sql/tables.schema";
 
 /** Every table and view with size and estimate, from the catalog: nothing is counted. Throws AppError. */
 export async function listTables(connection: Connection, context: CallContext): Promise<TableList> {
-  const rows = await browse(connection, context, (session) => session.all(LIST));
+  const rows = await browse(connection, context, async (session) => {
+    const [tables] = await session.all(TABLE_COUNT);
+    return session.all(tables && tables.count > EXACT_SIZES_MAX ? LIST_OF_MANY : LIST);
+  });
   return {
     tables: rows.map((row) => ({
       schema: row.schema,
