@@ -7,7 +7,17 @@ import { ENGINES, type EngineId } from "@/engines";
 import { trpc } from "@/trpc/client";
 
 /** Starts a backup. The key makes a double click one job. */
-export function BackUpButton({ engine, connection, size = "md", variant = "secondary" }: { engine: EngineId; connection: string; size?: "sm" | "md"; variant?: "primary" | "secondary" }) {
+export function BackUpButton({
+  engine,
+  connection,
+  size = "md",
+  variant = "secondary",
+}: {
+  engine: EngineId;
+  connection: string;
+  size?: "sm" | "md";
+  variant?: "primary" | "secondary";
+}) {
   const toast = useToast();
   const utilities = trpc.useUtils();
   const key = useRef<string | null>(null);

@@ -35,14 +35,23 @@ interface BackupDetailProps {
 export function BackupDetailPanel({ engine, connection, id, may }: BackupDetailProps) {
   const query = trpc[engine].backups.get.useQuery({ connection, id });
   if (query.error && !query.data) return <QueryError className="grow" error={query.error} onRetry={() => void query.refetch()} retrying={query.isFetching} />;
-  if (!query.data) return <div className="p-4"><LinesSkeleton lines={10} /></div>;
+  if (!query.data)
+    return (
+      <div className="p-4">
+        <LinesSkeleton lines={10} />
+      </div>
+    );
   const backup = query.data;
   return (
     <div className="flex flex-col gap-4 p-4 max-md:p-3">
       <ShellCrumbs crumbs={[{ label: "Backups", href: `/manage-dbs/${engine}/${encodeURIComponent(connection)}/backups` }, { label: backup.id }]} />
       <Head backup={backup} connection={connection} may={may} />
       {backup.state === "running" ? <RunningJob jobId={backup.jobId} onEnd={() => void query.refetch()} /> : null}
-      {backup.error ? <Note tone="red" title={backup.error.message}>{[backup.error.fix, backup.error.detail].filter(Boolean).join(" ")}</Note> : null}
+      {backup.error ? (
+        <Note tone="red" title={backup.error.message}>
+          {[backup.error.fix, backup.error.detail].filter(Boolean).join(" ")}
+        </Note>
+      ) : null}
       <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_332px]">
         <div className="flex min-w-0 flex-col gap-4">
           <Objects backup={backup} />
@@ -74,14 +83,37 @@ function Head({ backup, connection, may }: { backup: Detail; connection: string;
   return (
     <>
       <PageHeader
-        back={<ButtonLink size="sm" variant="ghost" href={`/manage-dbs/${backup.engine}/${encodeURIComponent(connection)}/backups`} aria-label="Back to the backups"><ArrowLeft aria-hidden /></ButtonLink>}
-        title={<>Backup of <RelativeTime time={backup.startedAt} show="exact" /></>}
+        back={
+          <ButtonLink
+            size="sm"
+            variant="ghost"
+            href={`/manage-dbs/${backup.engine}/${encodeURIComponent(connection)}/backups`}
+            aria-label="Back to the backups"
+          >
+            <ArrowLeft aria-hidden />
+          </ButtonLink>
+        }
+        title={
+          <>
+            Backup of <RelativeTime time={backup.startedAt} show="exact" />
+          </>
+        }
         badges={<BackupBadges backup={backup} />}
         end={
           backup.state === "complete" ? (
             <>
-              {may.download ? <Button onClick={actions.download}><Download aria-hidden />Download</Button> : null}
-              {may.restore ? <ButtonLink variant="primary" href={backupHref(backup, "/restore")}><RotateCcw aria-hidden />Restore</ButtonLink> : null}
+              {may.download ? (
+                <Button onClick={actions.download}>
+                  <Download aria-hidden />
+                  Download
+                </Button>
+              ) : null}
+              {may.restore ? (
+                <ButtonLink variant="primary" href={backupHref(backup, "/restore")}>
+                  <RotateCcw aria-hidden />
+                  Restore
+                </ButtonLink>
+              ) : null}
             </>
           ) : null
         }
@@ -103,9 +135,13 @@ function Objects({ backup }: { backup: Detail }) {
       <PanelHead
         title="Objects"
         badge={<CountBadge>{backup.objects.length}</CountBadge>}
-        end={<SearchInput fieldSize="sm" label="Search objects" placeholder="Search objects" value={search} onChange={(event) => setSearch(event.target.value)} />}
+        end={
+          <SearchInput fieldSize="sm" label="Search objects" placeholder="Search objects" value={search} onChange={(event) => setSearch(event.target.value)} />
+        }
       />
-      {shown.length === 0 ? <EmptyState title={search ? `No object has ${search} in its name` : "This backup has no objects"} /> : (
+      {shown.length === 0 ? (
+        <EmptyState title={search ? `No object has ${search} in its name` : "This backup has no objects"} />
+      ) : (
         <Table label="Objects of this backup">
           <TableHead>
             <tr>
@@ -122,17 +158,35 @@ function Objects({ backup }: { backup: Detail }) {
                 <RowHead className="break-all">{object.name}</RowHead>
                 <TableCell>{object.kind}</TableCell>
                 <TableCell number>{object.bytes === null ? "" : formatBytes(object.bytes)}</TableCell>
-                <TableCell number className="font-medium">{object.count === null ? "" : formatCount(object.count)}</TableCell>
-                <TableCell>{object.count === null ? null : <PassMark failed={backup.verifiedAt === null}>{backup.verifiedAt === null ? "not checked" : "equal"}</PassMark>}</TableCell>
+                <TableCell number className="font-medium">
+                  {object.count === null ? "" : formatCount(object.count)}
+                </TableCell>
+                <TableCell>
+                  {object.count === null ? null : (
+                    <PassMark failed={backup.verifiedAt === null}>{backup.verifiedAt === null ? "not checked" : "equal"}</PassMark>
+                  )}
+                </TableCell>
               </TableRow>
             ))}
           </tbody>
         </Table>
       )}
-      {found.length > shown.length ? <PanelFoot><button type="button" className="text-13 font-medium text-accent-text" onClick={() => setAll(true)}>Show all {found.length}</button></PanelFoot> : null}
+      {found.length > shown.length ? (
+        <PanelFoot>
+          <button type="button" className="text-13 font-medium text-accent-text" onClick={() => setAll(true)}>
+            Show all {found.length}
+          </button>
+        </PanelFoot>
+      ) : null}
       {backup.skipped.length > 0 ? (
         <PanelFoot>
-          <span className="text-12 text-fg-2">{backup.skipped.length} left out: {backup.skipped.slice(0, 5).map((entry) => `${entry.name} (${entry.reason})`).join(", ")}</span>
+          <span className="text-12 text-fg-2">
+            {backup.skipped.length} left out:{" "}
+            {backup.skipped
+              .slice(0, 5)
+              .map((entry) => `${entry.name} (${entry.reason})`)
+              .join(", ")}
+          </span>
         </PanelFoot>
       ) : null}
     </Panel>
@@ -162,12 +216,25 @@ function Verified({ backup }: { backup: Detail }) {
   if (backup.verifiedAt === null || backup.sha256 === null) return null;
   return (
     <Panel>
-      <PanelHead title="Verified" icon={<BadgeCheck aria-hidden className="text-green" />} end={<span className="text-12 text-fg-3"><RelativeTime time={backup.verifiedAt} /></span>} />
+      <PanelHead
+        title="Verified"
+        icon={<BadgeCheck aria-hidden className="text-green" />}
+        end={
+          <span className="text-12 text-fg-3">
+            <RelativeTime time={backup.verifiedAt} />
+          </span>
+        }
+      />
       <PanelBody className="flex flex-col gap-2">
-        <p className="text-fg-2">The file was read back whole and all {formatCount(backup.objectCount ?? 0)} counts are equal to the manifest: {backup.verifiedHow}.</p>
+        <p className="text-fg-2">
+          The file was read back whole and all {formatCount(backup.objectCount ?? 0)} counts are equal to the manifest: {backup.verifiedHow}.
+        </p>
         <div>
           <p className="text-12 text-fg-3">SHA-256</p>
-          <p className="flex items-center gap-2"><code className="min-w-0 font-mono text-12 break-all">{backup.sha256}</code><CopyButton label="Copy the SHA-256" text={backup.sha256} /></p>
+          <p className="flex items-center gap-2">
+            <code className="min-w-0 font-mono text-12 break-all">{backup.sha256}</code>
+            <CopyButton label="Copy the SHA-256" text={backup.sha256} />
+          </p>
         </div>
       </PanelBody>
     </Panel>
@@ -181,9 +248,22 @@ function Actions({ backup, may }: { backup: Detail; may: BackupDetailProps["may"
     <Panel>
       <PanelHead title="Actions" />
       <PanelBody className="flex flex-col gap-1">
-        {may.backup ? <Button variant="ghost" className="justify-start" busy={actions.verifying} onClick={actions.verify}><BadgeCheck aria-hidden />Verify again</Button> : null}
-        {may.download ? <Button variant="ghost" className="justify-start" onClick={actions.downloadManifest}><FileJson aria-hidden />Download manifest</Button> : null}
-        <ButtonLink variant="ghost" className="justify-start" href={`/jobs/${backup.jobId}`}><FileJson aria-hidden />Open job</ButtonLink>
+        {may.backup ? (
+          <Button variant="ghost" className="justify-start" busy={actions.verifying} onClick={actions.verify}>
+            <BadgeCheck aria-hidden />
+            Verify again
+          </Button>
+        ) : null}
+        {may.download ? (
+          <Button variant="ghost" className="justify-start" onClick={actions.downloadManifest}>
+            <FileJson aria-hidden />
+            Download manifest
+          </Button>
+        ) : null}
+        <ButtonLink variant="ghost" className="justify-start" href={`/jobs/${backup.jobId}`}>
+          <FileJson aria-hidden />
+          Open job
+        </ButtonLink>
       </PanelBody>
     </Panel>
   );

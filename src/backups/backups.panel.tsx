@@ -73,7 +73,9 @@ interface BackupsViewProps {
 function BackupsView({ query, backups, may, action, running, withConnection = false }: BackupsViewProps) {
   const [show, setShow] = useQueryState("show", parseAsStringLiteral(SHOW).withDefault("all"));
   if (query.error && !backups) return <QueryError error={query.error} onRetry={() => void query.refetch()} retrying={query.isFetching} />;
-  const shown = backups?.filter((backup) => show === "all" || (show === "failed" ? backup.state === "failed" : backup.verifiedAt !== null && backup.state === "complete"));
+  const shown = backups?.filter(
+    (backup) => show === "all" || (show === "failed" ? backup.state === "failed" : backup.verifiedAt !== null && backup.state === "complete"),
+  );
   const verified = backups?.filter((backup) => backup.state === "complete" && backup.verifiedAt !== null).length ?? 0;
   const failed = backups?.filter((backup) => backup.state === "failed").length ?? 0;
   return (
@@ -81,7 +83,11 @@ function BackupsView({ query, backups, may, action, running, withConnection = fa
       <Panel>
         <PanelHead title="Last 30 days" note={backups ? `${backups.length} backups, ${verified} verified, ${failed} failed` : ""} end={<TimelineLegend />} />
         <PanelBody className="overflow-x-auto">
-          <BackupTimeline backups={timelineOf(backups ?? [])} now={new Date(query.dataUpdatedAt || Date.now()).toISOString()} hrefOf={(mark) => hrefOfMark(backups, mark.id)} />
+          <BackupTimeline
+            backups={timelineOf(backups ?? [])}
+            now={new Date(query.dataUpdatedAt || Date.now()).toISOString()}
+            hrefOf={(mark) => hrefOfMark(backups, mark.id)}
+          />
         </PanelBody>
       </Panel>
       {running}
@@ -91,7 +97,13 @@ function BackupsView({ query, backups, may, action, running, withConnection = fa
           badge={backups ? <CountBadge>{backups.length}</CountBadge> : null}
           end={
             <span className="flex items-center gap-2">
-              <Segmented label="Show" name="show" value={show} onChange={(value) => void setShow(value)} options={SHOW.map((value) => ({ value, label: value.charAt(0).toUpperCase() + value.slice(1) }))} />
+              <Segmented
+                label="Show"
+                name="show"
+                value={show}
+                onChange={(value) => void setShow(value)}
+                options={SHOW.map((value) => ({ value, label: value.charAt(0).toUpperCase() + value.slice(1) }))}
+              />
               {action}
             </span>
           }
@@ -122,12 +134,20 @@ function BackupTable({ backups, may, withConnection }: { backups: readonly Backu
           {withConnection ? <ColumnHead>Connection</ColumnHead> : null}
           <ColumnHead>State</ColumnHead>
           <ColumnHead number>Size</ColumnHead>
-          <ColumnHead number className="max-md:hidden">Objects</ColumnHead>
-          <ColumnHead number className="max-md:hidden">Items</ColumnHead>
-          <ColumnHead number className="max-lg:hidden">Took</ColumnHead>
+          <ColumnHead number className="max-md:hidden">
+            Objects
+          </ColumnHead>
+          <ColumnHead number className="max-md:hidden">
+            Items
+          </ColumnHead>
+          <ColumnHead number className="max-lg:hidden">
+            Took
+          </ColumnHead>
           <ColumnHead className="max-lg:hidden">Consistency</ColumnHead>
           <ColumnHead className="max-lg:hidden">Stored in</ColumnHead>
-          <ColumnHead><span className="sr-only">What to do</span></ColumnHead>
+          <ColumnHead>
+            <span className="sr-only">What to do</span>
+          </ColumnHead>
         </tr>
       </TableHead>
       <tbody>
@@ -149,7 +169,9 @@ function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may
         <Link href={backupHref(backup)} className="font-medium hover:text-accent-text">
           <RelativeTime time={backup.startedAt} show="moment" />
         </Link>{" "}
-        <span className="text-12 font-normal text-fg-3"><RelativeTime time={backup.startedAt} /></span>
+        <span className="text-12 font-normal text-fg-3">
+          <RelativeTime time={backup.startedAt} />
+        </span>
       </RowHead>
       {withConnection ? (
         <TableCell>
@@ -159,13 +181,25 @@ function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may
           </span>
         </TableCell>
       ) : null}
-      <TableCell><BackupBadges backup={backup} /></TableCell>
-      <TableCell number className="font-medium">{backup.bytes === null ? "" : formatBytes(backup.bytes)}</TableCell>
-      <TableCell number className="max-md:hidden">{backup.objectCount === null ? "" : formatCount(backup.objectCount)}</TableCell>
-      <TableCell number className="max-md:hidden">{backup.itemCount === null ? "" : formatCount(backup.itemCount)}</TableCell>
-      <TableCell number className="max-lg:hidden">{took === null ? "" : formatDuration(took)}</TableCell>
+      <TableCell>
+        <BackupBadges backup={backup} />
+      </TableCell>
+      <TableCell number className="font-medium">
+        {backup.bytes === null ? "" : formatBytes(backup.bytes)}
+      </TableCell>
+      <TableCell number className="max-md:hidden">
+        {backup.objectCount === null ? "" : formatCount(backup.objectCount)}
+      </TableCell>
+      <TableCell number className="max-md:hidden">
+        {backup.itemCount === null ? "" : formatCount(backup.itemCount)}
+      </TableCell>
+      <TableCell number className="max-lg:hidden">
+        {took === null ? "" : formatDuration(took)}
+      </TableCell>
       <TableCell className="max-lg:hidden">{backup.consistency}</TableCell>
-      <TableCell className="max-lg:hidden">{backup.state === "failed" ? <span className="text-red-text">{backup.error?.message}</span> : complete ? "disk" : ""}</TableCell>
+      <TableCell className="max-lg:hidden">
+        {backup.state === "failed" ? <span className="text-red-text">{backup.error?.message}</span> : complete ? "disk" : ""}
+      </TableCell>
       <TableCell className="text-right">
         <span className="inline-flex items-center gap-1">
           {complete && may.restore ? (
@@ -176,12 +210,21 @@ function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may
           ) : null}
           <Menu
             align="end"
-            trigger={<IconButton label={`More about the backup ${backup.id}`} size="sm"><Ellipsis aria-hidden /></IconButton>}
+            trigger={
+              <IconButton label={`More about the backup ${backup.id}`} size="sm">
+                <Ellipsis aria-hidden />
+              </IconButton>
+            }
             items={[
               { label: "Open", href: backupHref(backup) },
               { label: "Open job", href: `/jobs/${backup.jobId}` },
               ...(complete && may.backup ? [{ label: "Verify again", onSelect: actions.verify }] : []),
-              ...(complete && may.download ? [{ label: "Download", onSelect: actions.download }, { label: "Download manifest", onSelect: actions.downloadManifest }] : []),
+              ...(complete && may.download
+                ? [
+                    { label: "Download", onSelect: actions.download },
+                    { label: "Download manifest", onSelect: actions.downloadManifest },
+                  ]
+                : []),
             ]}
           />
         </span>

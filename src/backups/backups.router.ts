@@ -42,7 +42,10 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
       .output(BackupDetail)
       .query(async ({ ctx, input }) => {
         const backup = await backupOf(ctx.connection.id, input.id);
-        const content = backup.manifest === null ? null : (JSON.parse(backup.manifest) as { objects: BackupDetail["objects"]; skipped: BackupDetail["skipped"]; source: string });
+        const content =
+          backup.manifest === null
+            ? null
+            : (JSON.parse(backup.manifest) as { objects: BackupDetail["objects"]; skipped: BackupDetail["skipped"]; source: string });
         return {
           ...backupSummary(backup),
           objects: content?.objects ?? [],
@@ -58,7 +61,12 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
       .input(z.object({ idempotencyKey }))
       .output(JobStarted.extend({ backupId: z.string() }))
       .mutation(({ ctx, input }) =>
-        createBackup({ connection: ctx.connection, engine, user: { id: ctx.principal.userId, name: ctx.principal.name }, idempotencyKey: input.idempotencyKey }),
+        createBackup({
+          connection: ctx.connection,
+          engine,
+          user: { id: ctx.principal.userId, name: ctx.principal.name },
+          idempotencyKey: input.idempotencyKey,
+        }),
       ),
 
     verify: procedure
@@ -115,4 +123,3 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
       }),
   });
 }
-

@@ -34,7 +34,9 @@ export type BackupSummary = z.infer<typeof BackupSummary>;
 export const BackupPage = z.object({ backups: z.array(BackupSummary), nextCursor: z.string().nullable() });
 
 export const BackupDetail = BackupSummary.extend({
-  objects: z.array(z.object({ name: z.string(), kind: z.string(), count: z.number().nullable(), bytes: z.number().nullable(), checksum: z.string().nullable() })),
+  objects: z.array(
+    z.object({ name: z.string(), kind: z.string(), count: z.number().nullable(), bytes: z.number().nullable(), checksum: z.string().nullable() }),
+  ),
   skipped: z.array(z.object({ name: z.string(), reason: z.string() })),
   source: z.string().nullable(),
   log: z.array(z.object({ at: z.string(), text: z.string() })),

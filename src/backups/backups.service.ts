@@ -107,11 +107,19 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
  * Reads the stored file from its first byte to its last. An engine that already checked the very bytes while they were
  * written (their hash is known) only needs the file's hash to be the same: then what was checked is what lies on disk.
  */
-async function readBack(options: { engine: BackupEngine; artefact: Artefact; streamedSha256: string | null; context: JobContext }): Promise<{ sha256: string; verification: Verification }> {
+async function readBack(options: {
+  engine: BackupEngine;
+  artefact: Artefact;
+  streamedSha256: string | null;
+  context: JobContext;
+}): Promise<{ sha256: string; verification: Verification }> {
   const { engine, artefact, streamedSha256, context } = options;
   const sha256 = await sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone }));
   if (streamedSha256 !== null && sha256 !== streamedSha256) {
-    throw new AppError("INTERNAL", "The file on disk is not what was written to it", { fix: "Check the disk of the store.", detail: `SHA-256 ${sha256}, written ${streamedSha256}` });
+    throw new AppError("INTERNAL", "The file on disk is not what was written to it", {
+      fix: "Check the disk of the store.",
+      detail: `SHA-256 ${sha256}, written ${streamedSha256}`,
+    });
   }
   const whileWriting = streamedSha256 === null ? null : readBackWhileWriting(engine, artefact.manifest);
   return { sha256, verification: whileWriting ?? (await engine.verify(artefact, context)) };
@@ -131,14 +139,25 @@ export function assertSameCounts(content: ManifestContent, verification: Verific
   });
   const extra = verification.objects.filter((object) => !content.objects.some((known) => known.name === object.name));
   if (wrong.length === 0 && extra.length === 0) return;
-  const names = [...wrong, ...extra].slice(0, 5).map((object) => `${object.name}: manifest ${countIn(content.objects, object.name)}, file ${countIn(verification.objects, object.name)}`);
-  throw new AppError("INTERNAL", `${wrong.length + extra.length} objects in the file are not what the manifest says`, { fix: "Take a new backup; this file is not good.", detail: names.join("; ") });
+  const names = [...wrong, ...extra]
+    .slice(0, 5)
+    .map((object) => `${object.name}: manifest ${countIn(content.objects, object.name)}, file ${countIn(verification.objects, object.name)}`);
+  throw new AppError("INTERNAL", `${wrong.length + extra.length} objects in the file are not what the manifest says`, {
+    fix: "Take a new backup; this file is not good.",
+    detail: names.join("; "),
+  });
 }
 
-const countIn = (objects: { name: string; count: number | null }[], name: string): string => String(objects.find((object) => object.name === name)?.count ?? "none");
+const countIn = (objects: { name: string; count: number | null }[], name: string): string =>
+  String(objects.find((object) => object.name === name)?.count ?? "none");
 
 /** Reads a stored backup whole again: its hash, its structure, its counts. A backup that fails is no longer good. */
-export async function verifyBackup(options: { backup: BackupRow; connection: Connection; engine: BackupEngine; user: { id: string; name: string } }): Promise<{ jobId: string }> {
+export async function verifyBackup(options: {
+  backup: BackupRow;
+  connection: Connection;
+  engine: BackupEngine;
+  user: { id: string; name: string };
+}): Promise<{ jobId: string }> {
   const { backup, connection, engine, user } = options;
   const { jobId } = await startJob({ kind: "verify", connection, user, request: { backupId: backup.id } }, async (context) => {
     try {
@@ -149,7 +168,12 @@ export async function verifyBackup(options: { backup: BackupRow; connection: Con
       return { backupId: backup.id, method: verification.method };
     } catch (error) {
       if (!isAbort(error)) {
-        await updateBackup(backup.id, { state: "failed", verified_at: null, verified_how: null, error: JSON.stringify(errorJson(asAppError(error, context.jobId))) });
+        await updateBackup(backup.id, {
+          state: "failed",
+          verified_at: null,
+          verified_how: null,
+          error: JSON.stringify(errorJson(asAppError(error, context.jobId))),
+        });
       }
       throw error;
     }
@@ -163,10 +187,16 @@ export async function checkArtefact(options: { backup: BackupRow; engine: Backup
   const { artefact, manifest } = await storedArtefact(backup);
   context.progress({ phase: "Read back whole", bytesDone: 0, bytesTotal: artefact.bytes });
   if (artefact.bytes !== manifest.bytes) {
-    throw new AppError("INTERNAL", `The file has ${artefact.bytes} bytes, the manifest says ${manifest.bytes}`, { fix: "Choose another backup; this file was changed." });
+    throw new AppError("INTERNAL", `The file has ${artefact.bytes} bytes, the manifest says ${manifest.bytes}`, {
+      fix: "Choose another backup; this file was changed.",
+    });
   }
   const sha256 = await sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone }));
-  if (sha256 !== manifest.sha256) throw new AppError("INTERNAL", "The file is not the one that was written: its SHA-256 differs", { fix: "Choose another backup; this file was changed.", detail: sha256 });
+  if (sha256 !== manifest.sha256)
+    throw new AppError("INTERNAL", "The file is not the one that was written: its SHA-256 differs", {
+      fix: "Choose another backup; this file was changed.",
+      detail: sha256,
+    });
   const verification = await engine.verify(artefact, context);
   assertSameCounts(manifest, verification);
   return verification;
@@ -175,7 +205,9 @@ export async function checkArtefact(options: { backup: BackupRow; engine: Backup
 /** @throws AppError NOT_FOUND when the file or its manifest is gone, CONFLICT when the backup is not complete. */
 export async function storedArtefact(backup: BackupRow): Promise<{ artefact: Artefact; manifest: Manifest }> {
   if (backup.manifest === null || backup.state === "running") {
-    throw new AppError("CONFLICT", backup.state === "running" ? "This backup is still being written" : "This backup failed and has no file", { fix: "Choose a complete backup." });
+    throw new AppError("CONFLICT", backup.state === "running" ? "This backup is still being written" : "This backup failed and has no file", {
+      fix: "Choose a complete backup.",
+    });
   }
   const path = artefactPath(backup.file_name);
   const manifest = Manifest.parse(JSON.parse(backup.manifest));
@@ -185,7 +217,8 @@ export async function storedArtefact(backup: BackupRow): Promise<{ artefact: Art
 /** @throws AppError NOT_FOUND, also for a backup of a connection that is not the given one. */
 export async function backupOf(connectionId: string, backupId: string): Promise<BackupRow> {
   const backup = await findBackup(backupId);
-  if (!backup || backup.connection_id !== connectionId) throw new AppError("NOT_FOUND", "There is no such backup of this connection", { fix: "Choose one of the list." });
+  if (!backup || backup.connection_id !== connectionId)
+    throw new AppError("NOT_FOUND", "There is no such backup of this connection", { fix: "Choose one of the list." });
   return backup;
 }
 

@@ -56,7 +56,10 @@ export const runner = (): Runner =>
 const PROGRESS_EVERY_MS = 250;
 
 /** Queues a job and answers its id at once. `run` gets a private directory and a signal that ends within two seconds of a cancel. */
-export async function startJob(job: JobRequest, run: (context: JobContext) => Promise<Record<string, unknown>>): Promise<{ jobId: string; request: Record<string, unknown> }> {
+export async function startJob(
+  job: JobRequest,
+  run: (context: JobContext) => Promise<Record<string, unknown>>,
+): Promise<{ jobId: string; request: Record<string, unknown> }> {
   // Scoped to the person and the place: nobody can meet another's job by guessing a key.
   const idempotencyKey = job.idempotencyKey ? `${job.user.id}|${job.kind}|${job.connection.id}|${job.idempotencyKey}` : undefined;
   const known = idempotencyKey ? await jobsRepo.findByIdempotencyKey(idempotencyKey) : undefined;
@@ -70,9 +73,11 @@ export async function startJob(job: JobRequest, run: (context: JobContext) => Pr
   const server = `${job.connection.engine}|${job.connection.address}`;
   const queue = state.byServer.get(server) ?? new PQueue({ concurrency: 1 });
   state.byServer.set(server, queue);
-  void queue.add(() => state.all.add(() => perform(jobId, running, run))).finally(() => {
-    if (queue.size === 0 && queue.pending === 0) state.byServer.delete(server);
-  });
+  void queue
+    .add(() => state.all.add(() => perform(jobId, running, run)))
+    .finally(() => {
+      if (queue.size === 0 && queue.pending === 0) state.byServer.delete(server);
+    });
   return { jobId, request: job.request };
 }
 
@@ -124,7 +129,11 @@ export function asAppError(error: unknown, jobId: string): AppError {
   if (error instanceof AppError) return error;
   logger().error({ jobId, error }, "job failed");
   const code = (error as { code?: string } | null)?.code;
-  if (code === "ENOSPC") return new AppError("LIMIT_EXCEEDED", "No space left on the disk of the store", { fix: "Free space, or move CONSOLE_DATA_DIR to a larger disk.", detail: code });
+  if (code === "ENOSPC")
+    return new AppError("LIMIT_EXCEEDED", "No space left on the disk of the store", {
+      fix: "Free space, or move CONSOLE_DATA_DIR to a larger disk.",
+      detail: code,
+    });
   return new AppError("INTERNAL", `The console failed at this; the log has it under job ${jobId}`, { ...(code ? { detail: String(code) } : {}) });
 }
 

@@ -51,7 +51,11 @@ export function RestoreConfirm({ engine, connection, id, target, plan, onStarted
         <PanelBody className="flex flex-col gap-3 py-4">
           <TypedName id="typed" expected={target} value={typed} onChange={setTyped} autoFocus />
           {needsPassword ? <ReauthenticateField value={password} onChange={setPassword} /> : null}
-          {problem ? <Note tone="red" role="alert" title={problem.message}>{problem.data?.fix}</Note> : null}
+          {problem ? (
+            <Note tone="red" role="alert" title={problem.message}>
+              {problem.data?.fix}
+            </Note>
+          ) : null}
         </PanelBody>
       </Panel>
       <Panel>

@@ -37,13 +37,19 @@ export function RestorePlanView({ plan, itemWord }: { plan: RestorePlan; itemWor
                   <TableCell>{object.kind}</TableCell>
                   <TableCell number>{object.inBackup === null ? "" : formatCount(object.inBackup)}</TableCell>
                   <TableCell number>{object.liveNow === null ? "none" : formatCount(object.liveNow)}</TableCell>
-                  <TableCell number className="font-medium">{object.after === null ? "" : formatCount(object.after)}</TableCell>
+                  <TableCell number className="font-medium">
+                    {object.after === null ? "" : formatCount(object.after)}
+                  </TableCell>
                 </TableRow>
               ))}
             </tbody>
           </Table>
         </div>
-        <PanelFoot><span className="text-12 font-medium">Together {formatCount(total)} {itemWord}</span></PanelFoot>
+        <PanelFoot>
+          <span className="text-12 font-medium">
+            Together {formatCount(total)} {itemWord}
+          </span>
+        </PanelFoot>
       </Panel>
       <div className="flex min-w-0 flex-col gap-4">
         <Panel>
@@ -67,7 +73,9 @@ export function RestorePlanView({ plan, itemWord }: { plan: RestorePlan; itemWor
             {plan.steps.map((step, index) => (
               <li key={step.title} className="flex gap-3">
                 <span className="text-fg-3">{index + 1}</span>
-                <span className="min-w-0"><span className="font-medium">{step.title}</span> <span className="break-words text-fg-2">{step.detail}</span></span>
+                <span className="min-w-0">
+                  <span className="font-medium">{step.title}</span> <span className="break-words text-fg-2">{step.detail}</span>
+                </span>
               </li>
             ))}
           </ol>

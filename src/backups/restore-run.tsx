@@ -49,13 +49,23 @@ export function RestoreRun({ engine, jobId, back, onFailed }: RestoreRunProps) {
 function Restored({ engine, outcome }: { engine: EngineId; outcome: Outcome }) {
   const total = outcome.objects.reduce((sum, object) => sum + (object.restored ?? 0), 0);
   const section = ENGINES[engine].sections[1];
-  const query = engine === "mongodb" ? `?database=${encodeURIComponent(outcome.target)}` : engine === "redis" && /^\d+$/.test(outcome.target) ? `?db=${outcome.target}` : "";
+  const query =
+    engine === "mongodb"
+      ? `?database=${encodeURIComponent(outcome.target)}`
+      : engine === "redis" && /^\d+$/.test(outcome.target)
+        ? `?db=${outcome.target}`
+        : "";
   return (
     <>
       <ResultBanner
         outcome={outcome.skipped.length > 0 ? "partly" : "done"}
         title={outcome.word.charAt(0).toUpperCase() + outcome.word.slice(1)}
-        end={<ButtonLink href={`/manage-dbs/${engine}/${encodeURIComponent(outcome.openConnection)}/${section?.segment ?? ""}${query}`}><ArrowUpRight aria-hidden />Open {section?.label.toLowerCase()}</ButtonLink>}
+        end={
+          <ButtonLink href={`/manage-dbs/${engine}/${encodeURIComponent(outcome.openConnection)}/${section?.segment ?? ""}${query}`}>
+            <ArrowUpRight aria-hidden />
+            Open {section?.label.toLowerCase()}
+          </ButtonLink>
+        }
       >
         {outcome.objects.length} objects, {formatCount(total)} {ENGINES[engine].itemWord.many}, all counts equal to the manifest. Now at {outcome.place}.
       </ResultBanner>
@@ -64,20 +74,36 @@ function Restored({ engine, outcome }: { engine: EngineId; outcome: Outcome }) {
           {outcome.skipped.length > 0 ? (
             <Panel>
               <PanelHead title="Skipped" />
-              {outcome.skipped.map((entry) => <ListRow key={`${entry.name} ${entry.reason}`} icon={<SkipForward className="text-amber" aria-hidden />} title={`${entry.name}: ${formatCount(entry.count)}`} detail={entry.reason} />)}
+              {outcome.skipped.map((entry) => (
+                <ListRow
+                  key={`${entry.name} ${entry.reason}`}
+                  icon={<SkipForward className="text-amber" aria-hidden />}
+                  title={`${entry.name}: ${formatCount(entry.count)}`}
+                  detail={entry.reason}
+                />
+              ))}
             </Panel>
           ) : null}
           <Panel>
             <PanelHead title="Compared with the manifest" />
             <Table label="Compared with the manifest">
-              <TableHead><tr><ColumnHead>Object</ColumnHead><ColumnHead number>In the manifest</ColumnHead><ColumnHead number>Restored</ColumnHead><ColumnHead>Result</ColumnHead></tr></TableHead>
+              <TableHead>
+                <tr>
+                  <ColumnHead>Object</ColumnHead>
+                  <ColumnHead number>In the manifest</ColumnHead>
+                  <ColumnHead number>Restored</ColumnHead>
+                  <ColumnHead>Result</ColumnHead>
+                </tr>
+              </TableHead>
               <tbody>
                 {outcome.objects.map((object) => (
                   <TableRow key={object.name} dense>
                     <RowHead className="break-all">{object.name}</RowHead>
                     <TableCell number>{object.inManifest === null ? "" : formatCount(object.inManifest)}</TableCell>
                     <TableCell number>{object.restored === null ? "" : formatCount(object.restored)}</TableCell>
-                    <TableCell><PassMark failed={!object.equal}>{object.equal ? "equal" : "different"}</PassMark></TableCell>
+                    <TableCell>
+                      <PassMark failed={!object.equal}>{object.equal ? "equal" : "different"}</PassMark>
+                    </TableCell>
                   </TableRow>
                 ))}
               </tbody>
@@ -86,7 +112,9 @@ function Restored({ engine, outcome }: { engine: EngineId; outcome: Outcome }) {
         </div>
         <Panel>
           <PanelHead title="What happened" />
-          <PanelBody className="py-3"><PhaseList phases={outcome.phases.map((phase) => ({ title: phase.title, state: "done" as const, end: formatDuration(phase.seconds) }))} /></PanelBody>
+          <PanelBody className="py-3">
+            <PhaseList phases={outcome.phases.map((phase) => ({ title: phase.title, state: "done" as const, end: formatDuration(phase.seconds) }))} />
+          </PanelBody>
         </Panel>
       </div>
     </>
@@ -97,13 +125,28 @@ function Failed({ job, back }: { job: JobView; back: string }) {
   const cancelled = job.state === "cancelled";
   return (
     <>
-      <ResultBanner outcome="failed" title={cancelled ? "Cancelled, nothing changed" : "Failed, nothing changed"} end={<ButtonLink href={back}>Back to the backup</ButtonLink>}>
+      <ResultBanner
+        outcome="failed"
+        title={cancelled ? "Cancelled, nothing changed" : "Failed, nothing changed"}
+        end={<ButtonLink href={back}>Back to the backup</ButtonLink>}
+      >
         {job.error?.message}. What is live is as it was.
       </ResultBanner>
       <Panel>
-        <PanelHead title="Why" end={<ButtonLink size="sm" href={`/jobs/${job.id}`}>Open the log</ButtonLink>} />
+        <PanelHead
+          title="Why"
+          end={
+            <ButtonLink size="sm" href={`/jobs/${job.id}`}>
+              Open the log
+            </ButtonLink>
+          }
+        />
         <ListRow icon={<CircleX className="text-red" aria-hidden />} title={job.error?.message ?? job.state} detail={job.error?.fix} />
-        {job.error?.detail ? <PanelBody><code className="block rounded-md border border-line bg-sunken p-3 font-mono text-12 break-words">{job.error.detail}</code></PanelBody> : null}
+        {job.error?.detail ? (
+          <PanelBody>
+            <code className="block rounded-md border border-line bg-sunken p-3 font-mono text-12 break-words">{job.error.detail}</code>
+          </PanelBody>
+        ) : null}
       </Panel>
     </>
   );

@@ -36,20 +36,37 @@ export function RestorePanel({ engine, connection, id, environment }: RestorePan
   const [jobId, setJobId] = useState<string | null>(null);
   const [failed, setFailed] = useState(false);
   const plan = trpc[engine].backups.plan.useMutation({ onSuccess: () => setStep(1) });
-  if (backup.error && !backup.data) return <QueryError className="grow" error={backup.error} onRetry={() => void backup.refetch()} retrying={backup.isFetching} />;
-  if (!backup.data) return <div className="p-4"><LinesSkeleton lines={8} /></div>;
+  if (backup.error && !backup.data)
+    return <QueryError className="grow" error={backup.error} onRetry={() => void backup.refetch()} retrying={backup.isFetching} />;
+  if (!backup.data)
+    return (
+      <div className="p-4">
+        <LinesSkeleton lines={8} />
+      </div>
+    );
   const blocked = plan.data?.checks.some((check) => check.result === "fail") ?? false;
   const back = backupHref(backup.data);
 
   return (
     <div className="flex min-h-0 grow flex-col">
-      <ShellCrumbs crumbs={[{ label: "Backups", href: `/manage-dbs/${engine}/${encodeURIComponent(connection)}/backups` }, { label: backup.data.id, href: back }, { label: "Restore" }]} />
+      <ShellCrumbs
+        crumbs={[
+          { label: "Backups", href: `/manage-dbs/${engine}/${encodeURIComponent(connection)}/backups` },
+          { label: backup.data.id, href: back },
+          { label: "Restore" },
+        ]}
+      />
       <div className="flex grow flex-col gap-4 overflow-y-auto p-4 max-md:p-3">
         <PageHeader
           title={step === 0 ? "Restore a backup" : `Restore into ${target}`}
           badges={<EnvironmentLabel environment={environment} solid />}
           below
-          note={<>from the backup of <RelativeTime time={backup.data.startedAt} show="exact" /> · {formatBytes(backup.data.bytes ?? 0)} · <code className="font-mono">{backup.data.id}</code></>}
+          note={
+            <>
+              from the backup of <RelativeTime time={backup.data.startedAt} show="exact" /> · {formatBytes(backup.data.bytes ?? 0)} ·{" "}
+              <code className="font-mono">{backup.data.id}</code>
+            </>
+          }
           end={<Stepper label="Steps of the restore" steps={STEPS} current={failed ? 3 : step} failed={failed} />}
         />
         {step === 0 ? (
@@ -73,13 +90,33 @@ export function RestorePanel({ engine, connection, id, environment }: RestorePan
       </div>
       {step < 3 ? (
         <footer className="flex min-h-15 shrink-0 items-center gap-3 border-t border-line bg-surface px-4">
-          <span className="flex items-center gap-2 text-fg-2"><Lock aria-hidden className="size-3.5" />Nothing has been changed yet</span>
+          <span className="flex items-center gap-2 text-fg-2">
+            <Lock aria-hidden className="size-3.5" />
+            Nothing has been changed yet
+          </span>
           <span className="ml-auto flex items-center gap-2">
-            <ButtonLink variant="ghost" href={back}>Cancel</ButtonLink>
+            <ButtonLink variant="ghost" href={back}>
+              Cancel
+            </ButtonLink>
             {step > 0 ? <Button onClick={() => setStep(step - 1)}>Back to {STEPS[step - 1]?.toLowerCase()}</Button> : null}
-            {step === 0 ? <Button variant="primary" form="restore-target" type="submit" busy={plan.isPending} disabled={target === ""}>Go on to plan<ArrowRight aria-hidden /></Button> : null}
-            {step === 1 ? <Button variant="primary" disabled={blocked} onClick={() => setStep(2)}>Go on to confirm<ArrowRight aria-hidden /></Button> : null}
-            {step === 2 ? <Button variant="primary" form="restore-confirm" type="submit"><RotateCcw aria-hidden />Restore into {target}</Button> : null}
+            {step === 0 ? (
+              <Button variant="primary" form="restore-target" type="submit" busy={plan.isPending} disabled={target === ""}>
+                Go on to plan
+                <ArrowRight aria-hidden />
+              </Button>
+            ) : null}
+            {step === 1 ? (
+              <Button variant="primary" disabled={blocked} onClick={() => setStep(2)}>
+                Go on to confirm
+                <ArrowRight aria-hidden />
+              </Button>
+            ) : null}
+            {step === 2 ? (
+              <Button variant="primary" form="restore-confirm" type="submit">
+                <RotateCcw aria-hidden />
+                Restore into {target}
+              </Button>
+            ) : null}
           </span>
         </footer>
       ) : null}
@@ -117,7 +154,17 @@ function TargetStep({ engine, target, onChange, error, onNext }: TargetStepProps
         <PanelHead title="Where to" note="aside, into a new name: what is live is not touched" />
         <PanelBody className="flex flex-col gap-3 py-4">
           <Field id="target" label={words.label} hint={words.hint} error={error ? [error.message, error.data?.fix].filter(Boolean).join(". ") : undefined}>
-            <Input id="target" autoFocus required maxLength={100} fieldSize="lg" mono placeholder={words.example} value={target} onChange={(event) => onChange(event.target.value.trim())} />
+            <Input
+              id="target"
+              autoFocus
+              required
+              maxLength={100}
+              fieldSize="lg"
+              mono
+              placeholder={words.example}
+              value={target}
+              onChange={(event) => onChange(event.target.value.trim())}
+            />
           </Field>
         </PanelBody>
       </Panel>

@@ -78,7 +78,15 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
   const opened = kept.connection ? await request.addConnection({ ...kept.connection, target: target.name }) : connection.name;
   const skipped = staged.skipped.reduce((sum, entry) => sum + entry.count, 0);
   context.log(skipped ? `restored with ${skipped} skipped` : "restored");
-  return { word: skipped ? `restored with ${skipped} skipped` : "restored", place: kept.place, openConnection: opened, target: target.name, objects: compared, skipped: staged.skipped, phases };
+  return {
+    word: skipped ? `restored with ${skipped} skipped` : "restored",
+    place: kept.place,
+    openConnection: opened,
+    target: target.name,
+    objects: compared,
+    skipped: staged.skipped,
+    phases,
+  };
 }
 
 async function keepOrDiscard(staged: Staged) {
@@ -93,7 +101,10 @@ async function keepOrDiscard(staged: Staged) {
 function assertPlan(plan: RestorePlan): void {
   const failed = plan.checks.filter((check) => check.result === "fail");
   if (failed.length === 0) return;
-  throw new AppError("CONFLICT", failed.map((check) => check.title).join("; "), { fix: "Mend it or choose another target; nothing was changed.", detail: failed.map((check) => check.detail).join("; ") });
+  throw new AppError("CONFLICT", failed.map((check) => check.title).join("; "), {
+    fix: "Mend it or choose another target; nothing was changed.",
+    detail: failed.map((check) => check.detail).join("; "),
+  });
 }
 
 /** @throws AppError naming what differs: the staged copy is then removed and nothing was changed. */
@@ -110,5 +121,8 @@ function compare(objects: { name: string; count: number | null }[], staged: Stag
   const different = compared.filter((object) => !object.equal);
   if (different.length === 0) return compared;
   const words = different.slice(0, 5).map((object) => `${object.name}: manifest ${object.inManifest ?? "none"}, restored ${object.restored ?? "none"}`);
-  throw new AppError("CONFLICT", `${different.length} of ${objects.length} objects came out different, so nothing was kept`, { fix: "Look at the log; try again or choose another backup.", detail: words.join("; ") });
+  throw new AppError("CONFLICT", `${different.length} of ${objects.length} objects came out different, so nothing was kept`, {
+    fix: "Look at the log; try again or choose another backup.",
+    detail: words.join("; "),
+  });
 }

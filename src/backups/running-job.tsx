@@ -26,7 +26,11 @@ export function RunningJob({ jobId, onEnd }: { jobId: string; onEnd?: (job: JobV
       <PanelHead
         plain
         title={job.state === "queued" ? "Waiting for its turn" : (TITLE[job.kind] ?? job.kind)}
-        note={<>started by {job.userName} <RelativeTime time={job.createdAt} />, job {job.id}</>}
+        note={
+          <>
+            started by {job.userName} <RelativeTime time={job.createdAt} />, job {job.id}
+          </>
+        }
         end={
           <span className="flex items-center gap-3">
             <span className="text-13 max-md:hidden">{figures(job)}</span>
@@ -42,7 +46,9 @@ export function RunningJob({ jobId, onEnd }: { jobId: string; onEnd?: (job: JobV
         <p className="mt-2 flex min-h-5 items-center gap-2 text-12 text-fg-2" aria-live="polite">
           <span>{job.progress.phase ?? "Starting"}</span>
           {job.progress.object ? <span className="truncate font-mono text-fg">{job.progress.object}</span> : null}
-          <TextLink href={`/jobs/${job.id}`} className="ml-auto">Log</TextLink>
+          <TextLink href={`/jobs/${job.id}`} className="ml-auto">
+            Log
+          </TextLink>
         </p>
       </div>
       {job.kind === "backup" ? <PhaseStrip phases={backupPhases(job, share)} /> : null}
@@ -52,7 +58,8 @@ export function RunningJob({ jobId, onEnd }: { jobId: string; onEnd?: (job: JobV
 
 function figures({ progress }: JobView): string {
   const parts: string[] = [];
-  if (progress.bytesDone !== undefined) parts.push(progress.bytesTotal ? `${formatBytes(progress.bytesDone)} of ~${formatBytes(progress.bytesTotal)}` : formatBytes(progress.bytesDone));
+  if (progress.bytesDone !== undefined)
+    parts.push(progress.bytesTotal ? `${formatBytes(progress.bytesDone)} of ~${formatBytes(progress.bytesTotal)}` : formatBytes(progress.bytesDone));
   if (progress.itemsDone !== undefined) parts.push(`${formatCount(progress.itemsDone)} items`);
   return parts.join(" · ");
 }

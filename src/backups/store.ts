@@ -90,7 +90,8 @@ export function openArtefact(path: string, range: { start?: number; end?: number
 /** Size of an artefact at rest. @throws AppError NOT_FOUND */
 export async function artefactBytes(path: string): Promise<number> {
   const entry = await lstat(path).catch(() => null);
-  if (!entry?.isFile()) throw new AppError("NOT_FOUND", "The backup's file is not in the store any more", { fix: "Choose another backup; somebody removed this file by hand." });
+  if (!entry?.isFile())
+    throw new AppError("NOT_FOUND", "The backup's file is not in the store any more", { fix: "Choose another backup; somebody removed this file by hand." });
   return entry.size;
 }
 

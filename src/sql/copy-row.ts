@@ -20,7 +20,8 @@ export function copyRow({ format, table, columns, cells }: CopiedRow): string {
   return `INSERT INTO ${target} (${names}) VALUES (${values});`;
 }
 
-const isBytes = (cell: NonNullable<Cell>, column: Column | undefined): boolean => cell.storage === "blob" || (cell.storage === undefined && column?.family === "bytes");
+const isBytes = (cell: NonNullable<Cell>, column: Column | undefined): boolean =>
+  cell.storage === "blob" || (cell.storage === undefined && column?.family === "bytes");
 const isNumber = (cell: NonNullable<Cell>, column: Column | undefined): boolean =>
   cell.storage === "integer" || cell.storage === "real" || (cell.storage === undefined && column?.family === "number");
 

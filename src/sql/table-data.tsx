@@ -73,13 +73,41 @@ export function TableData({ engine, connection, table }: TableDataProps) {
               <NoRows table={table} filtered={filters.length} onClear={() => void setState({ filters: [] })} />
             ) : undefined
           }
-          foot={first ? <Foot count={rows.length} elapsedMs={loaded.at(-1)?.elapsedMs ?? 0} pagedBy={first.pagedBy} more={pages.hasNextPage} error={first ? pages.error : null} onRetry={() => void pages.fetchNextPage()} /> : <span>&nbsp;</span>}
+          foot={
+            first ? (
+              <Foot
+                count={rows.length}
+                elapsedMs={loaded.at(-1)?.elapsedMs ?? 0}
+                pagedBy={first.pagedBy}
+                more={pages.hasNextPage}
+                error={first ? pages.error : null}
+                onRetry={() => void pages.fetchNextPage()}
+              />
+            ) : (
+              <span>&nbsp;</span>
+            )
+          }
         />
-        {first ? <ColumnsPortal><ColumnChooser columns={first.columns} preferences={preferences} onPreferencesChange={(next) => setPreferences(next, true)} /></ColumnsPortal> : null}
+        {first ? (
+          <ColumnsPortal>
+            <ColumnChooser columns={first.columns} preferences={preferences} onPreferencesChange={(next) => setPreferences(next, true)} />
+          </ColumnsPortal>
+        ) : null}
       </div>
       {first && selected >= 0 && rows[selected] && row !== null ? (
         <div className="flex w-75 shrink-0 border-l border-line max-lg:absolute max-lg:inset-y-0 max-lg:right-0 max-lg:z-20 max-lg:w-full max-lg:max-w-90 max-lg:shadow-float">
-          <OpenRow key={row} engine={engine} connection={connection} table={table} columns={first.columns} row={rows[selected]} rowKey={row} onClose={() => select(null)} onPrevious={selected > 0 ? () => select(selected - 1) : undefined} onNext={selected < rows.length - 1 ? () => select(selected + 1) : undefined} />
+          <OpenRow
+            key={row}
+            engine={engine}
+            connection={connection}
+            table={table}
+            columns={first.columns}
+            row={rows[selected]}
+            rowKey={row}
+            onClose={() => select(null)}
+            onPrevious={selected > 0 ? () => select(selected - 1) : undefined}
+            onNext={selected < rows.length - 1 ? () => select(selected + 1) : undefined}
+          />
         </div>
       ) : null}
     </div>
@@ -91,7 +119,10 @@ function useRows({ engine, connection, table, filters, sort }: TableDataProps & 
   const input = { connection, schema: table.schema, name: table.name, filters, sort, limit: 100 };
   return useInfiniteQuery({
     queryKey: [engine, "tables", "rows", input],
-    queryFn: typeof window === "undefined" ? skipToken : ({ pageParam, signal }) => utilities.client[engine].tables.rows.query({ ...input, ...(pageParam ? { after: pageParam } : {}) }, { signal }),
+    queryFn:
+      typeof window === "undefined"
+        ? skipToken
+        : ({ pageParam, signal }) => utilities.client[engine].tables.rows.query({ ...input, ...(pageParam ? { after: pageParam } : {}) }, { signal }),
     initialPageParam: "",
     getNextPageParam: (last) => last.nextCursor,
     staleTime: 10_000,
@@ -125,11 +156,21 @@ interface FootProps {
 function Foot({ count, elapsedMs, pagedBy, more, error, onRetry }: FootProps) {
   return (
     <>
-      <span>Rows 1 to {count}{more ? "" : ", all"}</span>
+      <span>
+        Rows 1 to {count}
+        {more ? "" : ", all"}
+      </span>
       <span>{formatElapsed(elapsedMs)}</span>
       <span>{pagedBy === null ? "only the first rows: nothing to page by" : `pages by ${pagedBy}`}</span>
-      {error ? <button type="button" className="font-medium text-red-text" onClick={onRetry}>{error.message}, try again</button> : null}
-      <span className="ml-auto hidden items-center gap-1.5 lg:flex"><Kbd>j</Kbd><Kbd>k</Kbd> move <Kbd>Enter</Kbd> open</span>
+      {error ? (
+        <button type="button" className="font-medium text-red-text" onClick={onRetry}>
+          {error.message}, try again
+        </button>
+      ) : null}
+      <span className="ml-auto hidden items-center gap-1.5 lg:flex">
+        <Kbd>j</Kbd>
+        <Kbd>k</Kbd> move <Kbd>Enter</Kbd> open
+      </span>
     </>
   );
 }
@@ -145,7 +186,8 @@ interface OpenRowProps extends TableDataProps {
 
 function OpenRow({ engine, connection, table, columns, row, rowKey, onClose, onPrevious, onNext }: OpenRowProps) {
   const utilities = trpc.useUtils();
-  const whole = async (column: string): Promise<Cell> => (await utilities.client[engine].tables.cell.query({ connection, schema: table.schema, name: table.name, key: rowKey, column })).cell;
+  const whole = async (column: string): Promise<Cell> =>
+    (await utilities.client[engine].tables.cell.query({ connection, schema: table.schema, name: table.name, key: rowKey, column })).cell;
   const keyText = columns.flatMap((column, index) => (column.keyPosition ? [row[index]?.text ?? "NULL"] : [])).join(", ");
   return (
     <RowInspector
@@ -155,7 +197,14 @@ function OpenRow({ engine, connection, table, columns, row, rowKey, onClose, onP
       onClose={onClose}
       onPrevious={onPrevious}
       onNext={onNext}
-      copyAs={async (format) => copyRow({ format, table, columns, cells: await Promise.all(row.map((cell, index) => (cell?.length === undefined ? cell : whole(columns[index]?.name ?? "")))) })}
+      copyAs={async (format) =>
+        copyRow({
+          format,
+          table,
+          columns,
+          cells: await Promise.all(row.map((cell, index) => (cell?.length === undefined ? cell : whole(columns[index]?.name ?? "")))),
+        })
+      }
       onLoadWhole={(column) => whole(column.name)}
       hrefOf={(column, cell) => {
         if (!column.references || cell === null) return null;

@@ -17,7 +17,12 @@ const TYPE: Record<z.infer<typeof ExportFormat>, string> = {
 };
 
 /** Checks that the table is there before the first byte, so that a bad name is an error and not an empty file. */
-export async function openTableExport(options: { connection: Connection; tables: TablesService; request: unknown; context: CallContext }): Promise<ExportStream> {
+export async function openTableExport(options: {
+  connection: Connection;
+  tables: TablesService;
+  request: unknown;
+  context: CallContext;
+}): Promise<ExportStream> {
   const { connection, tables, request, context } = options;
   const parsed = ExportInput.safeParse(request);
   if (!parsed.success) throw new AppError("INVALID", z.prettifyError(parsed.error));

@@ -22,7 +22,12 @@ interface TableSchemaViewProps {
 export function TableSchemaView({ engine, connection, table }: TableSchemaViewProps) {
   const query = trpc[engine].tables.schema.useQuery({ connection, schema: table.schema, name: table.name });
   if (query.error && !query.data) return <QueryError className="grow" error={query.error} onRetry={() => void query.refetch()} retrying={query.isFetching} />;
-  if (!query.data) return <div className="p-4"><LinesSkeleton lines={12} /></div>;
+  if (!query.data)
+    return (
+      <div className="p-4">
+        <LinesSkeleton lines={12} />
+      </div>
+    );
   const schema = query.data;
   const href = (name: string, ofSchema: string) => `${tableHref(engine, connection, { schema: ofSchema, name })}&view=schema`;
   return (
@@ -31,21 +36,33 @@ export function TableSchemaView({ engine, connection, table }: TableSchemaViewPr
       {schema.indexes.length > 0 ? <Indexes schema={schema} /> : null}
       <div className="grid gap-4 xl:grid-cols-2">
         <Definitions title="Constraints" entries={schema.constraints.map((entry) => ({ name: entry.name, kind: entry.kind, definition: entry.definition }))} />
-        <Definitions title="Triggers" entries={schema.triggers.map((entry) => ({ name: entry.name, kind: entry.enabled ? "enabled" : "disabled", definition: entry.definition }))} />
+        <Definitions
+          title="Triggers"
+          entries={schema.triggers.map((entry) => ({ name: entry.name, kind: entry.enabled ? "enabled" : "disabled", definition: entry.definition }))}
+        />
       </div>
       {schema.referencedBy.length > 0 ? (
         <Panel>
           <PanelHead title="Referenced by" badge={<CountBadge>{schema.referencedBy.length}</CountBadge>} />
           <PanelBody className="flex flex-wrap gap-2 py-3">
             {schema.referencedBy.map((entry) => (
-              <Link key={`${entry.schema}.${entry.table}.${entry.constraint}`} className="text-accent-text hover:underline" href={href(entry.table, entry.schema)} title={entry.constraint}>{entry.table}</Link>
+              <Link
+                key={`${entry.schema}.${entry.table}.${entry.constraint}`}
+                className="text-accent-text hover:underline"
+                href={href(entry.table, entry.schema)}
+                title={entry.constraint}
+              >
+                {entry.table}
+              </Link>
             ))}
           </PanelBody>
         </Panel>
       ) : null}
       <Panel>
         <PanelHead title="DDL" end={<CopyButton label="Copy the DDL" text={schema.ddl} />} />
-        <pre className="max-h-[480px] overflow-auto p-4 font-mono text-12 leading-5" tabIndex={0} aria-label="DDL">{schema.ddl}</pre>
+        <pre className="max-h-[480px] overflow-auto p-4 font-mono text-12 leading-5" tabIndex={0} aria-label="DDL">
+          {schema.ddl}
+        </pre>
       </Panel>
     </div>
   );
@@ -78,9 +95,27 @@ function Columns({ schema, href }: { schema: TableSchema; href(name: string, ofS
                 </RowHead>
                 <TableCell className="font-mono text-12">{column.type || <span className="text-fg-3">none</span>}</TableCell>
                 <TableCell>{column.nullable ? "may be" : <span className="text-fg-3">never</span>}</TableCell>
-                <TableCell className="font-mono text-12 break-all">{column.generated ? <><Badge>{column.generated.startsWith("identity") ? column.generated : "generated"}</Badge> {column.generated.startsWith("identity") ? "" : column.generated}</> : column.default}</TableCell>
+                <TableCell className="font-mono text-12 break-all">
+                  {column.generated ? (
+                    <>
+                      <Badge>{column.generated.startsWith("identity") ? column.generated : "generated"}</Badge>{" "}
+                      {column.generated.startsWith("identity") ? "" : column.generated}
+                    </>
+                  ) : (
+                    column.default
+                  )}
+                </TableCell>
                 <TableCell>
-                  {column.references ? <Link className="inline-flex items-center gap-1.5 text-accent-text hover:underline" href={href(column.references.table, column.references.schema)}><Link2 aria-hidden className="size-3.5" />{column.references.table}{column.references.column ? `.${column.references.column}` : ""}</Link> : null}
+                  {column.references ? (
+                    <Link
+                      className="inline-flex items-center gap-1.5 text-accent-text hover:underline"
+                      href={href(column.references.table, column.references.schema)}
+                    >
+                      <Link2 aria-hidden className="size-3.5" />
+                      {column.references.table}
+                      {column.references.column ? `.${column.references.column}` : ""}
+                    </Link>
+                  ) : null}
                 </TableCell>
               </TableRow>
             ))}
@@ -97,11 +132,20 @@ function Indexes({ schema }: { schema: TableSchema }) {
       <PanelHead title="Indexes" badge={<CountBadge>{schema.indexes.length}</CountBadge>} />
       <div className="overflow-x-auto">
         <Table label="Indexes">
-          <TableHead><tr><ColumnHead>Index</ColumnHead><ColumnHead>Definition</ColumnHead><ColumnHead number>Size</ColumnHead><ColumnHead number>Scans</ColumnHead></tr></TableHead>
+          <TableHead>
+            <tr>
+              <ColumnHead>Index</ColumnHead>
+              <ColumnHead>Definition</ColumnHead>
+              <ColumnHead number>Size</ColumnHead>
+              <ColumnHead number>Scans</ColumnHead>
+            </tr>
+          </TableHead>
           <tbody>
             {schema.indexes.map((index) => (
               <TableRow key={index.name} dense>
-                <RowHead><span className="font-medium">{index.name}</span> {index.primary ? <Badge>primary</Badge> : index.unique ? <Badge>unique</Badge> : null}</RowHead>
+                <RowHead>
+                  <span className="font-medium">{index.name}</span> {index.primary ? <Badge>primary</Badge> : index.unique ? <Badge>unique</Badge> : null}
+                </RowHead>
                 <TableCell className="font-mono text-12 break-all">{index.definition}</TableCell>
                 <TableCell number>{index.bytes === null ? "" : formatBytes(index.bytes)}</TableCell>
                 <TableCell number>{index.scans === null ? "" : formatCount(index.scans)}</TableCell>

@@ -32,7 +32,16 @@ export function TableToolbar({ engine, connection, table, view, onView, mayExpor
       <h1 className="min-w-0 truncate text-14 font-semibold">{full}</h1>
       <RowCount engine={engine} connection={connection} table={table} />
       <span className="ml-auto flex items-center gap-2">
-        <Segmented label="Show" name="view" value={view} onChange={onView} options={[{ value: "data", label: "Data" }, { value: "schema", label: "Schema" }]} />
+        <Segmented
+          label="Show"
+          name="view"
+          value={view}
+          onChange={onView}
+          options={[
+            { value: "data", label: "Data" },
+            { value: "schema", label: "Schema" },
+          ]}
+        />
         <span id="table-columns" />
         {mayExport ? <ExportMenu engine={engine} connection={connection} table={table} /> : null}
       </span>
@@ -54,13 +63,25 @@ function RowCount({ engine, connection, table }: Pick<TableToolbarProps, "engine
     return (
       <span className="flex items-center gap-2 text-12 text-fg-2">
         counting
-        <TextButton onClick={() => { void utilities[engine].tables.count.cancel(); setAsked(null); }}>Stop</TextButton>
+        <TextButton
+          onClick={() => {
+            void utilities[engine].tables.count.cancel();
+            setAsked(null);
+          }}
+        >
+          Stop
+        </TextButton>
       </span>
     );
   }
   if (wanted && count.data) {
     const words = count.data.exact ? `${formatCount(count.data.count)} rows` : "too many to count in time";
-    return <span className="text-12 text-fg-2">{words}{filtered ? " match" : ""}</span>;
+    return (
+      <span className="text-12 text-fg-2">
+        {words}
+        {filtered ? " match" : ""}
+      </span>
+    );
   }
   return (
     <span className="flex items-center gap-2 text-12 text-fg-2">
@@ -82,7 +103,9 @@ function ExportMenu({ engine, connection, table }: Pick<TableToolbarProps, "engi
   const utilities = trpc.useUtils();
   const exportAs = async (format: (typeof FORMATS)[number]["format"]) => {
     try {
-      fetchFile(await utilities.client[engine].tables.export.query({ connection, schema: table.schema, name: table.name, format, ...(filters ? { filters } : {}) }));
+      fetchFile(
+        await utilities.client[engine].tables.export.query({ connection, schema: table.schema, name: table.name, format, ...(filters ? { filters } : {}) }),
+      );
       toast({ title: `Exporting ${table.name}`, detail: "The browser saves it; a download that breaks is not whole." });
     } catch (error) {
       const { message, data } = error as ReadableError;
@@ -92,8 +115,15 @@ function ExportMenu({ engine, connection, table }: Pick<TableToolbarProps, "engi
   return (
     <Menu
       align="end"
-      trigger={<IconButton label={`Export ${table.name}`} outline><Download aria-hidden /></IconButton>}
-      items={[{ heading: filters && filters !== "[]" ? "Export the filtered rows" : "Export all rows" }, ...FORMATS.map(({ format, label }) => ({ label, onSelect: () => void exportAs(format) }))]}
+      trigger={
+        <IconButton label={`Export ${table.name}`} outline>
+          <Download aria-hidden />
+        </IconButton>
+      }
+      items={[
+        { heading: filters && filters !== "[]" ? "Export the filtered rows" : "Export all rows" },
+        ...FORMATS.map(({ format, label }) => ({ label, onSelect: () => void exportAs(format) })),
+      ]}
     />
   );
 }

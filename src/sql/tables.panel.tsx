@@ -36,7 +36,12 @@ export function TablesPanel({ engine, connection, mayExport }: TablesPanelProps)
   const [view, setView] = useQueryState("view", parseAsStringLiteral(VIEWS).withDefault("data"));
   const list = trpc[engine].tables.list.useQuery({ connection }, { staleTime: 30_000 });
   if (list.error && !list.data) return <QueryError className="grow" error={list.error} onRetry={() => void list.refetch()} retrying={list.isFetching} />;
-  if (!list.data) return <div className="min-h-0 grow"><GridSkeleton /></div>;
+  if (!list.data)
+    return (
+      <div className="min-h-0 grow">
+        <GridSkeleton />
+      </div>
+    );
   const table = chosen(list.data.tables, name, schema);
 
   return (
@@ -60,8 +65,20 @@ export function TablesPanel({ engine, connection, mayExport }: TablesPanelProps)
       <div className="flex min-h-0 min-w-0 grow flex-col">
         {table ? (
           <>
-            <TableToolbar key={`toolbar ${tableId(table)}`} engine={engine} connection={connection} table={table} view={view} onView={(next) => void setView(next)} mayExport={mayExport} />
-            {view === "data" ? <TableData key={`rows ${tableId(table)}`} engine={engine} connection={connection} table={table} /> : <TableSchemaView engine={engine} connection={connection} table={table} />}
+            <TableToolbar
+              key={`toolbar ${tableId(table)}`}
+              engine={engine}
+              connection={connection}
+              table={table}
+              view={view}
+              onView={(next) => void setView(next)}
+              mayExport={mayExport}
+            />
+            {view === "data" ? (
+              <TableData key={`rows ${tableId(table)}`} engine={engine} connection={connection} table={table} />
+            ) : (
+              <TableSchemaView engine={engine} connection={connection} table={table} />
+            )}
           </>
         ) : (
           <EmptyState

@@ -50,7 +50,10 @@ export function createTablesRouter(engine: Extract<EngineId, "sqlite" | "postgre
 
     export: procedure
       .action("export")
-      .meta({ redirect: true, openapi: { method: "GET", path: `${path}/{name}/export`, tags, summary: "A whole table as CSV, SQL or JSON lines (303 to the stream)" } })
+      .meta({
+        redirect: true,
+        openapi: { method: "GET", path: `${path}/{name}/export`, tags, summary: "A whole table as CSV, SQL or JSON lines (303 to the stream)" },
+      })
       .input(ExportInput)
       .output(FileTicket)
       .query(async ({ ctx, input, path: procedurePath, signal }) => {

@@ -76,7 +76,9 @@ export const TableSchema = z.object({
       scans: z.number().nullable(),
     }),
   ),
-  constraints: z.array(z.object({ name: z.string(), kind: z.enum(["primary key", "unique", "foreign key", "check", "exclusion", "not null"]), definition: z.string() })),
+  constraints: z.array(
+    z.object({ name: z.string(), kind: z.enum(["primary key", "unique", "foreign key", "check", "exclusion", "not null"]), definition: z.string() }),
+  ),
   triggers: z.array(z.object({ name: z.string(), definition: z.string(), enabled: z.boolean() })),
   /** Foreign keys of other tables that point here. */
   referencedBy: z.array(z.object({ schema: z.string(), table: z.string(), constraint: z.string() })),

@@ -8,7 +8,8 @@ export function openApiDocument() {
   return single("openapi", () =>
     generateOpenApiDocument(appRouter, {
       title: "Foundry Console",
-      description: "Administers SQLite, Redis, PostgreSQL and MongoDB. Authenticate with an API token as `Authorization: Bearer`, or with a session and the header `x-console: 1`.",
+      description:
+        "Administers SQLite, Redis, PostgreSQL and MongoDB. Authenticate with an API token as `Authorization: Bearer`, or with a session and the header `x-console: 1`.",
       version: "1.0.0",
       baseUrl: "/api/admin",
       securitySchemes: { token: { type: "http", scheme: "bearer" } },

@@ -1,5 +1,6 @@
 "use client";
-import { Dialog } from "@/components/ui/dialog";
+import { KeysDialog } from "@/components/command-palette/keys-dialog";
+
 export function ConsoleKeys({ onClose }: { onClose(): void }) {
-  return <Dialog open onOpenChange={(open) => !open && onClose()} title="Keys">{null}</Dialog>;
+  return <KeysDialog open onOpenChange={(open) => !open && onClose()} />;
 }

@@ -50,7 +50,15 @@ export function ConsoleShell({ user, theme: initialTheme, railWide, connections:
       marks={jobs.length > 0 ? { jobs: { dot: true, label: `${jobs.length} running` } } : {}}
       railWide={railWide}
       onRailWideChange={(wide) => setCookie("rail", wide ? "wide" : "narrow")}
-      jobs={jobs[0] ? <JobsPill label={jobs.length > 1 ? `${jobs.length} jobs` : jobTitle(jobs[0].kind)} share={jobShare(jobs[0].progress)} href={jobs.length > 1 ? "/jobs" : `/jobs/${jobs[0].id}`} /> : null}
+      jobs={
+        jobs[0] ? (
+          <JobsPill
+            label={jobs.length > 1 ? `${jobs.length} jobs` : jobTitle(jobs[0].kind)}
+            share={jobShare(jobs[0].progress)}
+            href={jobs.length > 1 ? "/jobs" : `/jobs/${jobs[0].id}`}
+          />
+        ) : null
+      }
       onSearch={() => setOpen("palette")}
       onKeys={() => setOpen("keys")}
     >
@@ -63,10 +71,13 @@ export function ConsoleShell({ user, theme: initialTheme, railWide, connections:
 
 /** Version and health of each connection, asked again every 15 seconds while the page is looked at. */
 function useHealth(connections: readonly ConnectionView[]): ShellConnection[] {
-  const results = trpc.useQueries((t) => connections.map((entry) => t[entry.engine].info({ connection: entry.name }, { refetchInterval: HEALTH_EVERY_MS, staleTime: HEALTH_EVERY_MS, ...PASSIVE })));
+  const results = trpc.useQueries((t) =>
+    connections.map((entry) => t[entry.engine].info({ connection: entry.name }, { refetchInterval: HEALTH_EVERY_MS, staleTime: HEALTH_EVERY_MS, ...PASSIVE })),
+  );
   return connections.map((entry, index) => {
     const info = results[index]?.data;
-    const health = info === undefined ? (entry.missing ? ("down" as const) : ("unknown" as const)) : info.state === "connected" ? ("ok" as const) : ("down" as const);
+    const health =
+      info === undefined ? (entry.missing ? ("down" as const) : ("unknown" as const)) : info.state === "connected" ? ("ok" as const) : ("down" as const);
     return { engine: entry.engine, name: entry.name, environment: entry.environment, version: info?.state === "connected" ? info.version : null, health };
   });
 }

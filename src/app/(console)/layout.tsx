@@ -16,16 +16,16 @@ export default async function ConsoleLayout({ children }: { children: ReactNode 
   return (
     <TrpcProvider>
       <ToastProvider>
-       <NuqsAdapter>
-        <ConsoleShell
-          user={{ name: principal.name, email: principal.email, role: principal.role }}
-          theme={theme === "light" || theme === "dark" ? theme : "system"}
-          railWide={jar.get("rail")?.value === "wide"}
-          connections={connections}
-        >
-          {children}
-        </ConsoleShell>
-       </NuqsAdapter>
+        <NuqsAdapter>
+          <ConsoleShell
+            user={{ name: principal.name, email: principal.email, role: principal.role }}
+            theme={theme === "light" || theme === "dark" ? theme : "system"}
+            railWide={jar.get("rail")?.value === "wide"}
+            connections={connections}
+          >
+            {children}
+          </ConsoleShell>
+        </NuqsAdapter>
       </ToastProvider>
     </TrpcProvider>
   );

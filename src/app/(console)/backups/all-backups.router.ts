@@ -12,7 +12,13 @@ export const allBackupsRouter = router({
   list: procedure
     .action("read")
     .meta({ openapi: { method: "GET", path: "/backups", tags: ["backups"], summary: "Backups of all connections, newest first" } })
-    .input(z.object({ limit: z.coerce.number().int().min(1).max(500).default(100), before: z.string().max(200).optional(), sinceDays: z.coerce.number().int().min(1).max(366).optional() }))
+    .input(
+      z.object({
+        limit: z.coerce.number().int().min(1).max(500).default(100),
+        before: z.string().max(200).optional(),
+        sinceDays: z.coerce.number().int().min(1).max(366).optional(),
+      }),
+    )
     .output(BackupPage)
     .query(async ({ ctx, input }) => {
       const visible: string[] = [];

@@ -16,7 +16,13 @@ import { formatDuration } from "@/lib/format";
 import { jobShare, jobTitle } from "@/lib/job-words";
 import { trpc } from "@/trpc/client";
 
-export const JOB_BADGE: Record<JobView["state"], BadgeState> = { queued: "queued", running: "running", succeeded: "complete", failed: "failed", cancelled: "cancelled" };
+export const JOB_BADGE: Record<JobView["state"], BadgeState> = {
+  queued: "queued",
+  running: "running",
+  succeeded: "complete",
+  failed: "failed",
+  cancelled: "cancelled",
+};
 
 const REFRESH_MS = 3_000;
 
@@ -29,7 +35,9 @@ export function JobsPanel() {
       <Panel>
         {query.error && !jobs ? <QueryError error={query.error} onRetry={() => void query.refetch()} /> : null}
         {!query.error && !jobs ? <TableSkeleton columns={6} /> : null}
-        {jobs?.length === 0 ? <EmptyState title="No job has run yet">Backups, read-backs and restores show here while they run and afterwards.</EmptyState> : null}
+        {jobs?.length === 0 ? (
+          <EmptyState title="No job has run yet">Backups, read-backs and restores show here while they run and afterwards.</EmptyState>
+        ) : null}
         {jobs && jobs.length > 0 ? (
           <Table label="Jobs">
             <TableHead>
@@ -38,7 +46,9 @@ export function JobsPanel() {
                 <ColumnHead>Connection</ColumnHead>
                 <ColumnHead>State</ColumnHead>
                 <ColumnHead className="max-md:hidden">Progress or outcome</ColumnHead>
-                <ColumnHead number className="max-md:hidden">Took</ColumnHead>
+                <ColumnHead number className="max-md:hidden">
+                  Took
+                </ColumnHead>
                 <ColumnHead className="max-md:hidden">By</ColumnHead>
                 <ColumnHead>Started</ColumnHead>
               </tr>
@@ -61,21 +71,52 @@ function JobRow({ job }: { job: JobView }) {
   return (
     <TableRow>
       <RowHead>
-        <Link href={`/jobs/${job.id}`} className="font-medium hover:text-accent-text">{jobTitle(job.kind)}</Link> <span className="font-mono text-12 font-normal text-fg-3">{job.id}</span>
+        <Link href={`/jobs/${job.id}`} className="font-medium hover:text-accent-text">
+          {jobTitle(job.kind)}
+        </Link>{" "}
+        <span className="font-mono text-12 font-normal text-fg-3">{job.id}</span>
       </RowHead>
-      <TableCell><span className="inline-flex items-center gap-2"><EngineMark engine={engine} />{ENGINES[engine].label} / {job.connectionId.slice(engine.length + 1)}</span></TableCell>
-      <TableCell><StateBadge state={JOB_BADGE[job.state]}>{job.state}</StateBadge></TableCell>
-      <TableCell className="max-w-80 max-md:hidden"><JobSummary job={job} /></TableCell>
-      <TableCell number className="max-md:hidden">{took === null ? "" : formatDuration(took)}</TableCell>
+      <TableCell>
+        <span className="inline-flex items-center gap-2">
+          <EngineMark engine={engine} />
+          {ENGINES[engine].label} / {job.connectionId.slice(engine.length + 1)}
+        </span>
+      </TableCell>
+      <TableCell>
+        <StateBadge state={JOB_BADGE[job.state]}>{job.state}</StateBadge>
+      </TableCell>
+      <TableCell className="max-w-80 max-md:hidden">
+        <JobSummary job={job} />
+      </TableCell>
+      <TableCell number className="max-md:hidden">
+        {took === null ? "" : formatDuration(took)}
+      </TableCell>
       <TableCell className="max-md:hidden">{job.userName}</TableCell>
-      <TableCell><RelativeTime time={job.createdAt} /></TableCell>
+      <TableCell>
+        <RelativeTime time={job.createdAt} />
+      </TableCell>
     </TableRow>
   );
 }
 
 function JobSummary({ job }: { job: JobView }) {
-  if (job.endedAt === null) return <span className="flex items-center gap-3"><Progress share={jobShare(job.progress)} label={job.kind} className="w-32" /><span className="truncate text-12 text-fg-2">{job.progress.phase ?? job.state}</span></span>;
-  if (job.error) return <span className="block truncate text-red-text" title={job.error.message}>{job.error.message}</span>;
+  if (job.endedAt === null)
+    return (
+      <span className="flex items-center gap-3">
+        <Progress share={jobShare(job.progress)} label={job.kind} className="w-32" />
+        <span className="truncate text-12 text-fg-2">{job.progress.phase ?? job.state}</span>
+      </span>
+    );
+  if (job.error)
+    return (
+      <span className="block truncate text-red-text" title={job.error.message}>
+        {job.error.message}
+      </span>
+    );
   const word = job.outcome?.["word"];
-  return <span className="block truncate text-fg-2">{typeof word === "string" ? `${word}${job.request["target"] ? `, ${String(job.request["target"])}` : ""}` : String(job.request["backupId"] ?? "")}</span>;
+  return (
+    <span className="block truncate text-fg-2">
+      {typeof word === "string" ? `${word}${job.request["target"] ? `, ${String(job.request["target"])}` : ""}` : String(job.request["backupId"] ?? "")}
+    </span>
+  );
 }

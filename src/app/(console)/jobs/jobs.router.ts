@@ -23,7 +23,14 @@ export const jobsRouter = router({
   list: procedure
     .action("read")
     .meta({ openapi: { method: "GET", path: "/jobs", tags, summary: "Jobs, newest first" } })
-    .input(z.object({ limit: z.coerce.number().int().min(1).max(200).default(50), before: z.string().max(200).optional(), running: z.enum(["true", "false"]).optional(), connectionId: z.string().max(60).optional() }))
+    .input(
+      z.object({
+        limit: z.coerce.number().int().min(1).max(200).default(50),
+        before: z.string().max(200).optional(),
+        running: z.enum(["true", "false"]).optional(),
+        connectionId: z.string().max(60).optional(),
+      }),
+    )
     .output(JobPage)
     .query(async ({ ctx, input }) => {
       const before = parseCursor(input.before);
@@ -75,7 +82,8 @@ export const jobsRouter = router({
     .mutation(async ({ ctx, input }) => {
       const job = await visibleJob(ctx.principal, input.id);
       const role = await effectiveRole(ctx.principal.userId, ctx.principal.role, job.connection_id);
-      if (role === "viewer" || (job.kind === "restore" && role !== "admin")) throw new AppError("FORBIDDEN", `${role} may not stop this job`, { fix: "Ask an admin." });
+      if (role === "viewer" || (job.kind === "restore" && role !== "admin"))
+        throw new AppError("FORBIDDEN", `${role} may not stop this job`, { fix: "Ask an admin." });
       await cancelJob(job.id);
       return { done: true as const };
     }),

@@ -26,7 +26,8 @@ const REFRESH_MS = 15_000;
 
 export function OverviewPanel({ engine, connection, mayBackUp }: { engine: EngineId; connection: string; mayBackUp: boolean }) {
   const overview = trpc[engine].overview.useQuery({ connection }, { refetchInterval: REFRESH_MS });
-  if (overview.error && !overview.data) return <QueryError className="grow" error={overview.error} onRetry={() => void overview.refetch()} retrying={overview.isFetching} />;
+  if (overview.error && !overview.data)
+    return <QueryError className="grow" error={overview.error} onRetry={() => void overview.refetch()} retrying={overview.isFetching} />;
   if (!overview.data) return <OverviewSkeleton />;
   const { facts, tiles, info } = overview.data;
   return (
@@ -86,7 +87,19 @@ function SafetyPanel({ engine, connection, mayBackUp }: { engine: EngineId; conn
   );
 }
 
-function LastGood({ backup, engine, connection, mayBackUp, loading }: { backup: Backup | undefined; engine: EngineId; connection: string; mayBackUp: boolean; loading: boolean }) {
+function LastGood({
+  backup,
+  engine,
+  connection,
+  mayBackUp,
+  loading,
+}: {
+  backup: Backup | undefined;
+  engine: EngineId;
+  connection: string;
+  mayBackUp: boolean;
+  loading: boolean;
+}) {
   if (loading) return <ListRow icon={<CircleDashed className="text-fg-3" aria-hidden />} title="Last good backup" detail="looking" />;
   if (!backup) {
     return (
@@ -102,7 +115,11 @@ function LastGood({ backup, engine, connection, mayBackUp, loading }: { backup: 
   return (
     <ListRow
       icon={<BadgeCheck className="text-green" aria-hidden />}
-      title={<>Last good backup <RelativeTime time={backup.startedAt} /></>}
+      title={
+        <>
+          Last good backup <RelativeTime time={backup.startedAt} />
+        </>
+      }
       detail={`${formatBytes(backup.bytes ?? 0)} · ${backup.consistency ?? ""} · ${formatCount(backup.itemCount ?? 0)} ${word.many}`}
       end={<StateBadge state="verified" />}
     />
@@ -118,7 +135,18 @@ function LargestPanel({ engine, connection, overview }: { engine: EngineId; conn
       <PanelHead
         title="Largest objects"
         note={`${overview.largest.length} of ${formatCount(overview.info.holds.count, { estimated: overview.info.holds.estimated })} ${overview.info.holds.word}`}
-        end={<Segmented label="Measure" name="largest" value={by} onChange={setBy} options={[{ value: "bytes", label: "Size" }, { value: "count", label: itemWord.many.charAt(0).toUpperCase() + itemWord.many.slice(1) }]} />}
+        end={
+          <Segmented
+            label="Measure"
+            name="largest"
+            value={by}
+            onChange={setBy}
+            options={[
+              { value: "bytes", label: "Size" },
+              { value: "count", label: itemWord.many.charAt(0).toUpperCase() + itemWord.many.slice(1) },
+            ]}
+          />
+        }
       />
       {overview.largest.length === 0 ? (
         <EmptyState title={`There are no ${objectWord.many} here yet`} />
@@ -157,10 +185,27 @@ function WarningsPanel({ overview }: { overview: Overview }) {
   const { warnings } = overview;
   return (
     <Panel>
-      <PanelHead title="Warnings" badge={<CountBadge>{warnings.length}</CountBadge>} end={<span className="text-12 text-fg-3">checked <RelativeTime time={overview.checkedAt} /></span>} />
+      <PanelHead
+        title="Warnings"
+        badge={<CountBadge>{warnings.length}</CountBadge>}
+        end={
+          <span className="text-12 text-fg-3">
+            checked <RelativeTime time={overview.checkedAt} />
+          </span>
+        }
+      />
       {warnings.length === 0 ? <p className="px-4 py-4 text-13 text-fg-2">Nothing that needs you.</p> : null}
       {warnings.map((warning) => (
-        <ListRow key={warning.title} icon={LEVEL[warning.level]} title={warning.title} detail={<>{warning.detail} {warning.fix}</>} />
+        <ListRow
+          key={warning.title}
+          icon={LEVEL[warning.level]}
+          title={warning.title}
+          detail={
+            <>
+              {warning.detail} {warning.fix}
+            </>
+          }
+        />
       ))}
     </Panel>
   );

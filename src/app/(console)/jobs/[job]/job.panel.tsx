@@ -22,22 +22,39 @@ type Job = RouterOutputs["jobs"]["get"];
 export function JobPanel({ id }: { id: string }) {
   const query = trpc.jobs.get.useQuery({ id }, { refetchInterval: (state) => (state.state.data?.endedAt === null ? 2_000 : false) });
   if (query.error && !query.data) return <QueryError className="grow" error={query.error} onRetry={() => void query.refetch()} retrying={query.isFetching} />;
-  if (!query.data) return <PageBody><LinesSkeleton lines={8} /></PageBody>;
+  if (!query.data)
+    return (
+      <PageBody>
+        <LinesSkeleton lines={8} />
+      </PageBody>
+    );
   const job = query.data;
   const engine = job.connectionId.split("/")[0] as EngineId;
   return (
     <PageBody>
       <PageHeader
-        back={<ButtonLink size="sm" variant="ghost" href="/jobs" aria-label="Back to the jobs"><ArrowLeft aria-hidden /></ButtonLink>}
+        back={
+          <ButtonLink size="sm" variant="ghost" href="/jobs" aria-label="Back to the jobs">
+            <ArrowLeft aria-hidden />
+          </ButtonLink>
+        }
         title={`${jobTitle(job.kind)} of ${ENGINES[engine].label} / ${job.connectionId.slice(engine.length + 1)}`}
         badges={<StateBadge state={JOB_BADGE[job.state]}>{job.state}</StateBadge>}
         note={<code className="font-mono">{job.id}</code>}
-        end={typeof job.request["backupId"] === "string" ? <ButtonLink href={`/manage-dbs/${job.connectionId}/backups/${encodeURIComponent(job.request["backupId"])}`}>Open backup</ButtonLink> : null}
+        end={
+          typeof job.request["backupId"] === "string" ? (
+            <ButtonLink href={`/manage-dbs/${job.connectionId}/backups/${encodeURIComponent(job.request["backupId"])}`}>Open backup</ButtonLink>
+          ) : null
+        }
       />
       {job.endedAt === null ? <RunningJob jobId={id} onEnd={() => void query.refetch()} /> : null}
       {job.error ? (
         <Panel>
-          <ListRow icon={<CircleX className="text-red" aria-hidden />} title={job.error.message} detail={[job.error.fix, job.error.detail].filter(Boolean).join(" ")} />
+          <ListRow
+            icon={<CircleX className="text-red" aria-hidden />}
+            title={job.error.message}
+            detail={[job.error.fix, job.error.detail].filter(Boolean).join(" ")}
+          />
         </Panel>
       ) : null}
       <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_332px]">
@@ -56,7 +73,11 @@ export function JobPanel({ id }: { id: string }) {
 function LogPanel({ job }: { job: Job }) {
   return (
     <Panel>
-      <PanelHead title="Log" note={`${job.log.length} lines`} end={<CopyButton label="Copy the log" text={() => job.log.map((line) => `${line.at} ${line.text}`).join("\n")} />} />
+      <PanelHead
+        title="Log"
+        note={`${job.log.length} lines`}
+        end={<CopyButton label="Copy the log" text={() => job.log.map((line) => `${line.at} ${line.text}`).join("\n")} />}
+      />
       <PanelBody>
         {job.log.length === 0 ? <p className="py-2 text-fg-2">Nothing was written yet.</p> : null}
         <ol className="flex flex-col gap-1 py-2 font-mono text-12" aria-live="polite">
@@ -80,7 +101,11 @@ function facts(job: Job) {
     ...(job.startedAt === null ? [] : [{ label: "Started", value: <RelativeTime time={job.startedAt} show="exact" /> }]),
     ...(job.endedAt === null ? [] : [{ label: "Ended", value: <RelativeTime time={job.endedAt} show="exact" /> }]),
     ...(took === null ? [] : [{ label: "Took", value: took }]),
-    ...Object.entries(job.request).map(([label, value]) => ({ label: label === "backupId" ? "Backup" : label.charAt(0).toUpperCase() + label.slice(1), value: String(value), mono: true })),
+    ...Object.entries(job.request).map(([label, value]) => ({
+      label: label === "backupId" ? "Backup" : label.charAt(0).toUpperCase() + label.slice(1),
+      value: String(value),
+      mono: true,
+    })),
     ...(typeof job.outcome?.["word"] === "string" ? [{ label: "Outcome", value: job.outcome["word"] }] : []),
   ];
 }

@@ -1,10 +1,10 @@
 import "server-only";
 import { z } from "zod";
-import { pendingBackup } from "@/backups/pending-engine";
 import type { EngineServer } from "@/server/engine-server";
 import { AppError } from "@/server/errors";
 import { ExportInput } from "./collections/collections.schema";
 import { exportCollection } from "./collections/export.service";
+import { mongodbBackup } from "./mongodb.backup";
 import { closeAll, closeClient } from "./mongodb.client";
 import { getInfo, getOverview, sample } from "./mongodb.info.service";
 
@@ -21,6 +21,6 @@ export const mongodbServer: EngineServer = {
       chunks: exportCollection(connection, input.data, context),
     };
   },
-  backup: pendingBackup,
+  backup: mongodbBackup,
   close: (connectionId) => (connectionId === undefined ? closeAll() : closeClient(connectionId)),
 };
