@@ -21,6 +21,8 @@ interface Reader {
 
 interface Pool {
   fingerprint: string;
+  /** Device and inode of the file its readers have open. */
+  file: string;
   readers: Set<Reader>;
   waiting: (() => void)[];
 }
@@ -39,10 +41,20 @@ export async function sqliteCells(connection: Connection, sql: string, params: W
 }
 
 /** Runs one operation in a worker; an aborted one is ended with its worker. @throws AppError */
-export async function call(connection: Connection, operation: Operation, signal?: AbortSignal, onProgress?: (done: number, total: number) => void): Promise<unknown> {
+export async function call(
+  connection: Connection,
+  operation: Operation,
+  signal?: AbortSignal,
+  onProgress?: (done: number, total: number) => void,
+): Promise<unknown> {
   const reader = await take(connection, signal);
   try {
-    return await exchange({ reader, operation, signal, onAnswer: (answer) => "progress" in answer && onProgress?.(answer.progress.done, answer.progress.total) });
+    return await exchange({
+      reader,
+      operation,
+      signal,
+      onAnswer: (answer) => "progress" in answer && onProgress?.(answer.progress.done, answer.progress.total),
+    });
   } catch (error) {
     drop(connection, reader);
     throw sqliteError(error, connection.url.reveal());
@@ -123,14 +135,15 @@ function exchange(options: { reader: Reader; operation: Operation; signal: Abort
 function abortReason(signal: AbortSignal | undefined): AppError {
   const reason: unknown = signal?.reason;
   if (reason instanceof AppError) return reason;
-  if (reason instanceof DOMException && reason.name === "TimeoutError") return new AppError("TIMEOUT", "SQLite was stopped at the time limit", { fix: "Sort by the key, or add a filter on an indexed column." });
+  if (reason instanceof DOMException && reason.name === "TimeoutError")
+    return new AppError("TIMEOUT", "SQLite was stopped at the time limit", { fix: "Sort by the key, or add a filter on an indexed column." });
   return new AppError("CANCELLED", "Cancelled", { cause: reason });
 }
 
 async function take(connection: Connection, signal: AbortSignal | undefined): Promise<Reader> {
-  const pool = poolOf(connection);
   for (;;) {
     if (signal?.aborted) throw abortReason(signal);
+    const pool = poolOf(connection);
     const free = [...pool.readers].find((reader) => !reader.busy);
     if (free) return occupy(free);
     if (pool.readers.size < WORKERS_MAX) return occupy(start(connection, pool));
@@ -149,14 +162,7 @@ function occupy(reader: Reader): Reader {
 }
 
 function start(connection: Connection, pool: Pool): Reader {
-  const path = connection.url.reveal();
-  // Asked here as well, so that a missing file has a clear error and no thread is started for it.
-  try {
-    statSync(path);
-  } catch (error) {
-    throw sqliteError(error, path);
-  }
-  const worker = new Worker(new URL("./sqlite.worker.ts", import.meta.url), { workerData: { path } });
+  const worker = new Worker(new URL("./sqlite.worker.ts", import.meta.url), { workerData: { path: connection.url.reveal() } });
   worker.unref();
   const reader: Reader = { worker, busy: true, idle: null };
   worker.on("error", () => pool.readers.delete(reader));
@@ -182,18 +188,33 @@ function drop(connection: Connection, reader: Reader): void {
   void reader.worker.terminate();
 }
 
+/** The readers of the file that now has this path: one that was replaced or taken away is not read on from its open handle. */
 function poolOf(connection: Connection): Pool {
   const known = pools().get(connection.id);
-  if (known?.fingerprint === connection.fingerprint) return known;
-  if (known) closePool(known);
-  const pool: Pool = { fingerprint: connection.fingerprint, readers: new Set(), waiting: [] };
+  const file = openableFile(connection.url.reveal());
+  if (known?.fingerprint === connection.fingerprint && known.file === file) return known;
+  if (known) closePool(known, { finishRunning: known.fingerprint === connection.fingerprint });
+  if (file === null) throw sqliteError(Object.assign(new Error("no such file"), { code: "ENOENT" }), connection.url.reveal());
+  const pool: Pool = { fingerprint: connection.fingerprint, file, readers: new Set(), waiting: [] };
   pools().set(connection.id, pool);
   return pool;
 }
 
-function closePool(pool: Pool): void {
-  for (const reader of pool.readers) void reader.worker.terminate();
+function openableFile(path: string): string | null {
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw sqliteError(error, path);
+  }
+}
+
+/** Ends its readers; with `finishRunning` one at work ends when it is given back. Who waits asks again. */
+function closePool(pool: Pool, { finishRunning = false } = {}): void {
+  for (const reader of pool.readers) if (!finishRunning || !reader.busy) void reader.worker.terminate();
   pool.readers.clear();
+  for (const wake of pool.waiting.splice(0)) wake();
 }
 
 export async function closeSqlite(connectionId?: string): Promise<void> {

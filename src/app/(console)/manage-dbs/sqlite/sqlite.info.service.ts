@@ -6,6 +6,7 @@ import { formatBytes, formatCount } from "@/lib/format";
 import type { CallContext, Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 import { sqliteObjects } from "./sqlite.client";
+import { sqliteError } from "./sqlite.errors";
 import { sqliteTables } from "./tables/sqlite-tables.service";
 
 /** Figures of the file in one question; the pragma functions read its header and schema only. */
@@ -47,7 +48,9 @@ async function read(connection: Connection, signal?: AbortSignal): Promise<Readi
   const started = performance.now();
   const [row] = await sqliteObjects(connection, FACTS, [], signal);
   const path = connection.url.reveal();
-  const file = statSync(path);
+  // It was there a moment ago; gone by now is the same clear error as gone before.
+  const file = statSync(path, { throwIfNoEntry: false });
+  if (!file) throw sqliteError(Object.assign(new Error("no such file"), { code: "ENOENT" }), path);
   const wal = statSync(`${path}-wal`, { throwIfNoEntry: false });
   const changedAt = wal && wal.mtimeMs > file.mtimeMs ? wal.mtime : file.mtime;
   return { facts: Facts.parse(row), fileBytes: file.size, walBytes: wal?.size ?? 0, changedAt, latencyMs: performance.now() - started };
@@ -86,7 +89,14 @@ export async function sqliteOverview(connection: Connection, context: CallContex
     .sort((a, b) => (b.bytes ?? b.rowsEstimate ?? 0) - (a.bytes ?? a.rowsEstimate ?? 0))
     .slice(0, 10)
     .map((table) => ({ group: null, name: table.name, bytes: table.bytes, count: table.rowsEstimate, countEstimated: !table.rowsExact }));
-  return { info: connected(connection, reading), facts: factsOf(connection, reading), tiles: tilesOf(reading), largest, warnings: warningsOf(reading), checkedAt: new Date().toISOString() };
+  return {
+    info: connected(connection, reading),
+    facts: factsOf(connection, reading),
+    tiles: tilesOf(reading),
+    largest,
+    warnings: warningsOf(reading),
+    checkedAt: new Date().toISOString(),
+  };
 }
 
 function factsOf(connection: Connection, { facts, fileBytes, walBytes }: Reading): Fact[] {
@@ -110,9 +120,33 @@ function tilesOf(reading: Reading): EngineOverview["tiles"] {
   const [wal = "", walUnit = ""] = formatBytes(walBytes).split(/\s/);
   const free = facts.pageCount === 0 ? 0 : (facts.freePages / facts.pageCount) * 100;
   return [
-    { id: "size", label: "File", value: size, unit, note: `changed ${changedAt.toISOString().slice(0, 19).replace("T", " ")} UTC`, number: fileBytes, series: [] },
-    { id: "wal", label: "Write-ahead log", value: wal, unit: walUnit, note: facts.journalMode === "wal" ? "not yet in the file" : "not in use", number: walBytes, series: [] },
-    { id: "free", label: "Free pages", value: free.toFixed(1), unit: "%", note: `${formatBytes(facts.freePages * facts.pageSize)} can be reused`, number: free, series: [] },
+    {
+      id: "size",
+      label: "File",
+      value: size,
+      unit,
+      note: `changed ${changedAt.toISOString().slice(0, 19).replace("T", " ")} UTC`,
+      number: fileBytes,
+      series: [],
+    },
+    {
+      id: "wal",
+      label: "Write-ahead log",
+      value: wal,
+      unit: walUnit,
+      note: facts.journalMode === "wal" ? "not yet in the file" : "not in use",
+      number: walBytes,
+      series: [],
+    },
+    {
+      id: "free",
+      label: "Free pages",
+      value: free.toFixed(1),
+      unit: "%",
+      note: `${formatBytes(facts.freePages * facts.pageSize)} can be reused`,
+      number: free,
+      series: [],
+    },
     { id: "latency", label: "Answer", value: latencyMs.toFixed(1), unit: "ms", note: "reading the header and schema", number: latencyMs, series: [] },
   ];
 }
@@ -122,13 +156,28 @@ const LARGE_WAL_BYTES = 64 * 1024 * 1024;
 function warningsOf({ facts, fileBytes, walBytes }: Reading): EngineWarning[] {
   const warnings: EngineWarning[] = [];
   if (walBytes > LARGE_WAL_BYTES) {
-    warnings.push({ level: "warn", title: `Write-ahead log is ${formatBytes(walBytes)}`, detail: "A reader that never ends keeps it from being written back.", fix: "Close long readers, then run PRAGMA wal_checkpoint(TRUNCATE)." });
+    warnings.push({
+      level: "warn",
+      title: `Write-ahead log is ${formatBytes(walBytes)}`,
+      detail: "A reader that never ends keeps it from being written back.",
+      fix: "Close long readers, then run PRAGMA wal_checkpoint(TRUNCATE).",
+    });
   }
   if (facts.pageCount > 1_000 && facts.freePages / facts.pageCount > 0.3) {
-    warnings.push({ level: "info", title: `${Math.round((facts.freePages / facts.pageCount) * 100)} % of the file is free pages`, detail: `${formatBytes(fileBytes)} on disk.`, fix: "VACUUM gives the space back; it needs as much again while it runs." });
+    warnings.push({
+      level: "info",
+      title: `${Math.round((facts.freePages / facts.pageCount) * 100)} % of the file is free pages`,
+      detail: `${formatBytes(fileBytes)} on disk.`,
+      fix: "VACUUM gives the space back; it needs as much again while it runs.",
+    });
   }
   if (facts.journalMode !== "wal") {
-    warnings.push({ level: "info", title: `The journal mode is ${facts.journalMode}`, detail: "Readers and the writer block each other.", fix: "PRAGMA journal_mode = WAL, if every program that opens the file is on this machine." });
+    warnings.push({
+      level: "info",
+      title: `The journal mode is ${facts.journalMode}`,
+      detail: "Readers and the writer block each other.",
+      fix: "PRAGMA journal_mode = WAL, if every program that opens the file is on this machine.",
+    });
   }
   return warnings;
 }

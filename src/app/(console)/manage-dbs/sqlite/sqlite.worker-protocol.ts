@@ -1,7 +1,8 @@
 /** Messages between the console and a SQLite worker. */
 
 export type WorkerValue = { text: string; storage?: "integer" | "real" | "text" | "blob" | undefined } | null;
-export type WireCell = { text: string; storage: "integer" | "real" | "text" | "blob"; length?: number } | null;
+/** isText: stored as text, but its bytes are not UTF-8, so they are given as those of a blob. */
+export type WireCell = { text: string; storage: "integer" | "real" | "text" | "blob"; length?: number; isText?: true } | null;
 
 export type WorkerRequest =
   | { id: number; op: "objects"; sql: string; params: WorkerValue[] }

@@ -104,7 +104,7 @@ function textCell(bytes: Buffer, whole: { length?: number }): WireCell {
       if (whole.length === undefined) break;
     }
   }
-  return { text: bytes.toString("hex"), storage: "blob", ...whole };
+  return { text: bytes.toString("hex"), storage: "blob", isText: true, ...whole };
 }
 
 async function streamRows(request: { id: number; sql: string; params: WorkerValue[] }): Promise<{ rows: number }> {

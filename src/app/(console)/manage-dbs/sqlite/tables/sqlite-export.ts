@@ -79,10 +79,10 @@ function jsonText(cell: WireCell): string {
   return jsonValue(cell.text, cell.storage === "text" ? "text" : "number");
 }
 
-/** A literal that makes the same value of the same storage class. Text with a NUL cannot be a literal, so it is cast from its bytes. */
+/** A literal that makes the same value of the same storage class. Text with a NUL or that is not UTF-8 cannot be a literal, so it is cast from its bytes. */
 function sqlLiteral(cell: WireCell): string {
   if (cell === null) return "NULL";
-  if (cell.storage === "blob") return `X'${cell.text}'`;
+  if (cell.storage === "blob") return cell.isText ? `CAST(X'${cell.text}' AS TEXT)` : `X'${cell.text}'`;
   if (cell.storage === "integer") return cell.text === "-9223372036854775808" ? "(-9223372036854775807 - 1)" : cell.text;
   if (cell.storage === "real") return cell.text.includes("Infinity") ? cell.text.replace("Infinity", "9e999") : cell.text;
   if (cell.text.includes("\0")) return `CAST(X'${Buffer.from(cell.text, "utf8").toString("hex")}' AS TEXT)`;
