@@ -26,6 +26,12 @@ function element(name, value) {
     size.writeInt32LE(collection.length);
     return Buffer.concat([Buffer.from([0x0c]), nameBytes, size, collection, Buffer.from($id.$oid, "hex")]);
   }
+  if (typeof value?.$date?.$numberLong === "string") {
+    // A Date of JavaScript ends at the year 275760, BSON's does not.
+    const time = Buffer.alloc(8);
+    time.writeBigInt64LE(BigInt(value.$date.$numberLong));
+    return Buffer.concat([Buffer.from([0x09]), nameBytes, time]);
+  }
   // One field in a document of its own gives type and payload; the name is ours.
   const alone = BSON.serialize({ v: BSON.EJSON.deserialize({ v: value }, { relaxed: false }).v });
   return Buffer.concat([Buffer.from(alone.subarray(4, 5)), nameBytes, Buffer.from(alone.subarray(7, -1))]);
