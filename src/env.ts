@@ -39,6 +39,8 @@ const InternalSchema = z.object({
   POSTGRES_ADMIN_MISSING: optional(z.string()),
   MONGODB_ADMIN_MISSING: optional(z.string()),
   NODE_ENV: optional(z.string()),
+  /** The system's own, to look for pg_dump. */
+  PATH: optional(z.string()),
 });
 
 const FullSchema = EnvSchema.extend(InternalSchema.shape).superRefine((value, context) => {

@@ -3,7 +3,7 @@ import { createBackupsRouter } from "@/backups/backups.router";
 import { createTablesRouter } from "@/sql/tables.router";
 import { createServerProcedures } from "@/trpc/engine-procedures";
 import { router } from "@/trpc/init";
-import { postgresTables } from "./[connection]/tables/tables.service";
+import { postgresTables } from "./tables/tables.service";
 import { postgresServer } from "./postgres.server";
 
 export const postgresRouter = router({

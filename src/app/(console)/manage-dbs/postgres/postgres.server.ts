@@ -2,12 +2,12 @@ import "server-only";
 import { env } from "@/env";
 import type { EngineServer } from "@/server/engine-server";
 import { openTableExport } from "@/sql/table-export";
-import { postgresTables } from "./[connection]/tables/tables.service";
+import { postgresTables } from "./tables/tables.service";
 import { makePostgresBackup } from "./postgres.backup";
 import { close } from "./postgres.client";
 import { getInfo, getOverview, sample } from "./postgres.info.service";
 
-const tools = () => ({ toolsDir: env().POSTGRES_TOOLS_DIR });
+const tools = () => ({ toolsDir: env().POSTGRES_TOOLS_DIR, path: env().PATH });
 
 export const postgresServer: EngineServer = {
   info: getInfo,

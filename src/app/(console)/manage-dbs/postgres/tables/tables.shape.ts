@@ -1,14 +1,7 @@
 import "server-only";
 import type { Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { notThere } from "@/app/(console)/manage-dbs/postgres/postgres.client";
-import {
-  COLUMNS,
-  KEY,
-  RELATION,
-  type ColumnRow,
-  type RelationKind,
-  type RelationRow,
-} from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.catalog";
+import { COLUMNS, KEY, RELATION, type ColumnRow, type RelationKind, type RelationRow } from "@/app/(console)/manage-dbs/postgres/tables/tables.catalog";
 import { quoteIdentifier, quoteQualified, type QuotedIdentifier } from "@/sql/identifiers";
 import type { OrderColumn } from "@/sql/keyset";
 import type { Column, TableName, TableSummary } from "@/sql/tables.schema";

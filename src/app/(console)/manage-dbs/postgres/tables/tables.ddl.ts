@@ -1,12 +1,6 @@
 import "server-only";
-import type {
-  ConstraintRow,
-  IndexRow,
-  SequenceRow,
-  StorageRow,
-  TriggerRow,
-} from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.structure.queries";
-import type { ShapeColumn, TableShape } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.shape";
+import type { ConstraintRow, IndexRow, SequenceRow, StorageRow, TriggerRow } from "@/app/(console)/manage-dbs/postgres/tables/tables.structure.queries";
+import type { ShapeColumn, TableShape } from "@/app/(console)/manage-dbs/postgres/tables/tables.shape";
 import { quoteIdentifier, textLiteral } from "@/sql/identifiers";
 
 export interface DdlParts {

@@ -1,15 +1,8 @@
 import "server-only";
 import { performance } from "node:perf_hooks";
 import { browse, notThere, type Session, type TextRow } from "@/app/(console)/manage-dbs/postgres/postgres.client";
-import { castParameter, columnNamed, filterConditions } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.filters";
-import {
-  orderColumn,
-  printed,
-  readShape,
-  wireColumn,
-  type ShapeColumn,
-  type TableShape,
-} from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.shape";
+import { castParameter, columnNamed, filterConditions } from "@/app/(console)/manage-dbs/postgres/tables/tables.filters";
+import { orderColumn, printed, readShape, wireColumn, type ShapeColumn, type TableShape } from "@/app/(console)/manage-dbs/postgres/tables/tables.shape";
 import type { CallContext, Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 import { LIMITS } from "@/server/limits";

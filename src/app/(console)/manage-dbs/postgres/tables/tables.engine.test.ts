@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { close } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { makeDatabase, quote, type TestDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
-import { postgresTables } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.service";
+import { postgresTables } from "@/app/(console)/manage-dbs/postgres/tables/tables.service";
 import type { Filter, RowsPage, Sort, TableName } from "@/sql/tables.schema";
 
 let database: TestDatabase;

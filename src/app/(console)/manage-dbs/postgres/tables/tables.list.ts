@@ -1,7 +1,7 @@
 import "server-only";
 import { browse } from "@/app/(console)/manage-dbs/postgres/postgres.client";
-import { EXACT_SIZES_MAX, LIST, LIST_OF_MANY, TABLE_COUNT } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.catalog";
-import { kindOf } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.shape";
+import { EXACT_SIZES_MAX, LIST, LIST_OF_MANY, TABLE_COUNT } from "@/app/(console)/manage-dbs/postgres/tables/tables.catalog";
+import { kindOf } from "@/app/(console)/manage-dbs/postgres/tables/tables.shape";
 import type { CallContext, Connection } from "@/server/connection";
 import type { TableList } from "@/sql/tables.schema";
 

@@ -1,6 +1,6 @@
 import "server-only";
 import { browse, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
-import { tableStatements, type DdlParts } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.ddl";
+import { tableStatements, type DdlParts } from "@/app/(console)/manage-dbs/postgres/tables/tables.ddl";
 import {
   CONSTRAINTS,
   INDEXES,
@@ -12,8 +12,8 @@ import {
   STORAGE,
   TRIGGERS,
   type ConstraintRow,
-} from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.structure.queries";
-import { readShape, wireColumn, type TableShape } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.shape";
+} from "@/app/(console)/manage-dbs/postgres/tables/tables.structure.queries";
+import { readShape, wireColumn, type TableShape } from "@/app/(console)/manage-dbs/postgres/tables/tables.shape";
 import { notThere } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import type { CallContext, Connection } from "@/server/connection";
 import type { TableName, TableSchema } from "@/sql/tables.schema";

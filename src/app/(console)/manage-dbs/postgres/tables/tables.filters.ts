@@ -1,5 +1,5 @@
 import "server-only";
-import { printed, type ShapeColumn, type TableShape } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.shape";
+import { printed, type ShapeColumn, type TableShape } from "@/app/(console)/manage-dbs/postgres/tables/tables.shape";
 import { AppError } from "@/server/errors";
 import { quoteIdentifier } from "@/sql/identifiers";
 import type { Filter } from "@/sql/tables.schema";

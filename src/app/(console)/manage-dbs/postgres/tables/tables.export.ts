@@ -1,11 +1,11 @@
 import "server-only";
 import { to as copyTo } from "pg-copy-streams";
 import { openOwnSession, type OwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
-import { readCopyText } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/copy-text";
-import { tableStatements } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.ddl";
-import { filterConditions } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.filters";
-import { readShape, type ShapeColumn, type TableShape } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.shape";
-import { readDdlParts } from "@/app/(console)/manage-dbs/postgres/[connection]/tables/tables.structure";
+import { readCopyText } from "@/app/(console)/manage-dbs/postgres/tables/copy-text";
+import { tableStatements } from "@/app/(console)/manage-dbs/postgres/tables/tables.ddl";
+import { filterConditions } from "@/app/(console)/manage-dbs/postgres/tables/tables.filters";
+import { readShape, type ShapeColumn, type TableShape } from "@/app/(console)/manage-dbs/postgres/tables/tables.shape";
+import { readDdlParts } from "@/app/(console)/manage-dbs/postgres/tables/tables.structure";
 import type { CallContext, Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 import { encodeChunks, insertWriter, jsonLinesWriter, type JsonKind } from "@/sql/export-writers";
