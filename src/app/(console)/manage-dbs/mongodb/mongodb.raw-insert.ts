@@ -15,6 +15,8 @@ export interface RawInsertOptions {
   bypassDocumentValidation?: boolean;
   /** Keeps a timestamp of zero as it is; servers that do not know the option refuse it. */
   bypassEmptyTsReplacement?: boolean;
+  /** Buckets of a time series, on servers that keep them under its own name. */
+  rawData?: boolean;
   /** Capped collections keep the order of their documents. */
   ordered?: boolean;
 }

@@ -1,0 +1,134 @@
+import "server-only";
+
+import type { Collection, Db, MongoClient } from "mongodb";
+
+import type { ParsedMetadata } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
+import { describeCollection } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
+import { uuidOf } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
+import type { ContentSum, InsertQueue } from "@/app/(console)/manage-dbs/mongodb/backup/restore-insert";
+import { createCollection, optionsOf } from "@/app/(console)/manage-dbs/mongodb/backup/restore-options";
+import { attempt } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
+import { rawCommand } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
+import { AppError } from "@/server/errors";
+
+/** The names of one restore: everything it makes carries the job's id, or stands in its journal. */
+
+export const stagingPrefix = (jobId: string): string => `__restore_${jobId}__`;
+const journalName = (jobId: string): string => `${stagingPrefix(jobId)}journal`;
+const NAMESPACE_BYTES_MAX = 255;
+
+/** Collection names are long where people make them so: then the staged one carries a number instead. */
+export function stagedName(run: { database: string; jobId: string }, name: string, position: number): string {
+  const full = `${stagingPrefix(run.jobId)}_${name}`;
+  return Buffer.byteLength(`${run.database}.${full}`) <= NAMESPACE_BYTES_MAX ? full : `${stagingPrefix(run.jobId)}${position}`;
+}
+
+export interface StagedCollection {
+  name: string;
+  /** Where its documents are now. */
+  stagedName: string;
+  /** Made under its own name at once, because this server cannot rename it whole. */
+  direct: boolean;
+  /** A collection that takes the documents: itself, or a time series' buckets. */
+  metadata: ParsedMetadata;
+  queue: InsertQueue | null;
+  readBack: ContentSum | null;
+}
+
+interface JournalEntry {
+  _id: string;
+  stagedName: string;
+  /** Identity at the time; null where the server keeps none through a rename. */
+  uuid: string | null;
+}
+
+/**
+ * What this job may have made under other names than its own, written before it does. After a crash it is what says which
+ * collections to take away.
+ */
+export class Journal {
+  readonly name: string;
+  private readonly collection: Collection<JournalEntry>;
+
+  constructor(db: Db, jobId: string) {
+    this.name = journalName(jobId);
+    this.collection = db.collection<JournalEntry>(this.name);
+  }
+
+  async note(entries: JournalEntry[]): Promise<void> {
+    if (entries.length > 0) await this.collection.insertMany(entries);
+  }
+
+  async entries(): Promise<JournalEntry[]> {
+    return this.collection.find({}).toArray();
+  }
+
+  async remove(): Promise<void> {
+    await attempt(this.collection.drop());
+  }
+}
+
+/** Gives staged collections their names and makes the views. @throws when any step fails; the caller then takes everything away */
+export async function keepStaged(
+  run: { client: MongoClient; db: Db; journal: Journal; renameKeepsIdentity: boolean },
+  collections: StagedCollection[],
+  views: { name: string; metadata: ParsedMetadata }[],
+): Promise<void> {
+  const { client, db, journal } = run;
+  const toRename = collections.filter((entry) => !entry.direct);
+  const identities = await identitiesOf(db);
+  await journal.note([
+    ...toRename.map((entry) => ({
+      _id: entry.name,
+      stagedName: entry.stagedName,
+      uuid: run.renameKeepsIdentity ? (identities.get(entry.stagedName) ?? null) : null,
+    })),
+    ...views.map((view) => ({ _id: view.name, stagedName: view.name, uuid: null })),
+  ]);
+  for (const entry of toRename) {
+    await client.db("admin").command({ renameCollection: `${db.databaseName}.${entry.stagedName}`, to: `${db.databaseName}.${entry.name}`, dropTarget: false });
+  }
+  for (const view of views) {
+    await createCollection(db, view.name, view.metadata);
+    if ((await optionsOf(db, view.name))?.options.has("viewOn") !== true) throw new AppError("INTERNAL", `The server did not keep the view ${view.name}`);
+  }
+  const now = await identitiesOf(db);
+  const missing = [...collections, ...views].filter((entry) => !now.has(entry.name));
+  if (missing.length > 0) throw new AppError("INTERNAL", `${missing.map((entry) => entry.name).join(", ")}: not there after the renaming`);
+  await journal.remove();
+}
+
+/**
+ * Takes away everything a job made: what carries its id, and what its journal names. A collection somebody else made in the
+ * meantime under one of those names is known by its identity and left alone.
+ */
+export async function removeStaged(db: Db, jobId: string): Promise<string[]> {
+  const journal = new Journal(db, jobId);
+  const identities = await identitiesOf(db);
+  const noted = identities.has(journal.name) ? await journal.entries() : [];
+  const removed: string[] = [];
+  const drop = async (name: string) => {
+    await db.command({ drop: name });
+    removed.push(name);
+  };
+  for (const entry of noted) {
+    const isOurs = identities.has(entry._id) && (entry._id === entry.stagedName || !identities.has(entry.stagedName)) && sameIdentity(entry, identities);
+    if (isOurs) await drop(entry._id);
+  }
+  for (const name of identities.keys()) if (name.startsWith(stagingPrefix(jobId)) && name !== journal.name) await drop(name);
+  await journal.remove();
+  return removed;
+}
+
+/** Where a renamed collection gets a new identity none was noted: then it cannot speak against us. */
+function sameIdentity(entry: JournalEntry, identities: Map<string, string | null>): boolean {
+  const now = identities.get(entry._id) ?? null;
+  return entry.uuid === null || now === null || now === entry.uuid;
+}
+
+async function identitiesOf(db: Db): Promise<Map<string, string | null>> {
+  const entries = (await rawCommand(db, { listCollections: 1, cursor: {} })).map(describeCollection);
+  return new Map(
+    entries.filter((entry) => entry.name !== "system.views" && !entry.name.startsWith("system.buckets.")).map((entry) => [entry.name, uuidOf(entry)]),
+  );
+}

@@ -1,0 +1,21 @@
+import "server-only";
+
+import { writeBackup } from "@/app/(console)/manage-dbs/mongodb/backup/backup-write";
+import { verifyBackup } from "@/app/(console)/manage-dbs/mongodb/backup/backup-verify";
+import { planRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-plan";
+import { stageRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-stage";
+import { removeStaged } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
+import { withClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
+import type { BackupEngine } from "@/backups/engine";
+
+/** MongoDB's half of the backup contract: mongodump archives, written, read and restored without any tool. */
+export const mongodbBackup: BackupEngine = {
+  extension: ".archive.gz",
+  write: writeBackup,
+  verify: verifyBackup,
+  plan: planRestore,
+  stage: stageRestore,
+  async sweep(connection, left) {
+    await withClient(connection, `${left.target}: clear an interrupted restore`, (client) => removeStaged(client.db(left.target), left.jobId));
+  },
+};
