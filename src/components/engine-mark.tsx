@@ -6,10 +6,10 @@ import type { EngineId } from "@/engines";
 type Icon = ComponentType<SVGProps<SVGSVGElement>>;
 
 const marks: Record<EngineId, { Icon: Icon; tile: string }> = {
-  sqlite: { Icon: Feather, tile: "tint-sqlite text-sqlite" },
-  redis: { Icon: Layers, tile: "tint-redis text-redis" },
-  postgres: { Icon: Database, tile: "tint-postgres text-postgres" },
-  mongodb: { Icon: Leaf, tile: "tint-mongodb text-mongodb" },
+  sqlite: { Icon: Feather, tile: "bg-tint-sqlite text-sqlite" },
+  redis: { Icon: Layers, tile: "bg-tint-redis text-redis" },
+  postgres: { Icon: Database, tile: "bg-tint-postgres text-postgres" },
+  mongodb: { Icon: Leaf, tile: "bg-tint-mongodb text-mongodb" },
 };
 
 const sizes = {

@@ -28,10 +28,10 @@ export function SignInLayout({ version, foot, children }: SignInLayoutProps) {
   return (
     <div className="grid min-h-dvh bg-surface lg:grid-cols-[600px_1fr]">
       <div className="flex min-w-0 flex-col px-5 py-6 md:px-10 md:py-8">
-        <p className="flex items-center gap-2.5 text-14 font-semibold">
+        <header className="flex items-center gap-2.5 text-14 font-semibold">
           <LogoTile />
           Foundry Console
-        </p>
+        </header>
         <main className="mx-auto flex w-full max-w-[344px] grow flex-col justify-center py-10">{children}</main>
         <footer className="flex flex-wrap justify-between gap-3 text-12 text-fg-3">
           <span>Foundry Console {version}</span>

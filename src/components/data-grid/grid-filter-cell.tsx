@@ -98,7 +98,7 @@ function ActiveFilter({ column, filter, onChange }: { column: GridColumn; filter
         type="button"
         aria-label={`Clear the filter of ${column.name}`}
         onClick={() => onChange(null)}
-        className="flex size-[22px] shrink-0 items-center justify-center rounded-md hover:bg-accent-line"
+        className="flex size-6 shrink-0 items-center justify-center rounded-md hover:bg-accent-line"
       >
         <X aria-hidden className="size-3.5" />
       </button>

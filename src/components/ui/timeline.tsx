@@ -66,10 +66,10 @@ export function BackupTimeline({ backups, now, hrefOf }: TimelineProps) {
     <div>
       <ol aria-label="Backups of the last 30 days" className="grid grid-cols-[repeat(30,minmax(0,1fr))]">
         {days.map((day) => (
-          <li key={day.date}>
+          <li key={day.date} className="flex flex-col">
             <div
               className={classNames(
-                "flex h-[52px] flex-col-reverse items-center gap-2 border-b border-line pb-2 md:h-16",
+                "flex min-h-[52px] grow flex-col-reverse items-center border-b border-line pb-0.5 md:min-h-16",
                 day.today ? "rounded-t-md bg-accent-soft" : day.weekend && "bg-sunken",
               )}
             >
@@ -83,7 +83,7 @@ export function BackupTimeline({ backups, now, hrefOf }: TimelineProps) {
               ))}
               {day.backups.length === 0 ? <span className="sr-only">no backup</span> : null}
             </div>
-            <p className={classNames("hidden pt-1 text-center text-11 leading-3 md:block", day.today ? "font-medium text-accent-text" : "text-fg-3")}>
+            <p className={classNames("hidden h-7 pt-1 text-center text-11 leading-3 md:block", day.today ? "font-medium text-accent-text" : "text-fg-3")}>
               {day.day}
               <span className="block">{day.today ? "today" : day.month}</span>
             </p>
@@ -105,9 +105,10 @@ function Mark({ state, words, href }: { state: TimelineState; words: string; hre
       <span className="sr-only">{words}</span>
     </>
   );
-  const box = "flex h-2.5 w-full items-center justify-center";
+  // 24 px high, so that each of a stack can be hit.
+  const box = "flex h-6 w-full shrink-0 items-center justify-center";
   return href ? (
-    <Link href={href} title={words} className={classNames(box, "relative after:absolute after:-inset-1")}>
+    <Link href={href} title={words} className={box}>
       {inside}
     </Link>
   ) : (
