@@ -12,7 +12,8 @@ const triesMax = 4;
  *   json: (method: string, path: string, body?: object) => Promise<any>,
  *   stream: (path: string) => Promise<AsyncIterable<Uint8Array>>,
  *   file: (path: string) => Promise<string>,
- * }>} paths are below /api/admin; `stream` and `file` follow the single-use link that a download answers with
+ *   page: (path: string) => Promise<string>,
+ * }>} paths are below /api/admin, those of `page` (its HTML) below the origin; `stream` and `file` follow the single-use link that a download answers with
  */
 export async function signIn({ url, email, password }) {
   const origin = new URL(url).origin;
@@ -76,7 +77,7 @@ export async function signIn({ url, email, password }) {
   if (!answer.ok || !cookies.has("__Host-sid")) {
     throw new SetupError(`${origin} does not let ${email} in: ${answer.status} ${problemIn(text)}.`, "Check ADMIN_EMAIL and ADMIN_PASSWORD.");
   }
-  return { json, stream, file };
+  return { json, stream, file, page: async (path) => (await send(path)).text() };
 }
 
 /** The words of a problem+json, else the beginning of what came. */
