@@ -15,7 +15,7 @@ interface Comparison {
   /** The one key that is not of the backup. */
   marker: string;
   /** Expiries of the keys that were sent; read only when keys are missing. */
-  readExpiries(): AsyncIterable<{ type: string; expiresAtMs: bigint }>;
+  readExpiries: () => AsyncIterable<{ type: string; expiresAtMs: bigint }>;
 }
 
 export interface Compared {
@@ -78,7 +78,10 @@ function byBackupTypes(live: Map<string, number>, sent: Map<string, number>): Ma
 }
 
 /** By type, how many of the sent keys had expired before the count began, and how many before it ended. */
-async function countExpired({ readExpiries, sent }: Comparison, { startedAt, endedAt }: { startedAt: bigint; endedAt: bigint }): Promise<Map<string, { surely: number; perhaps: number }>> {
+async function countExpired(
+  { readExpiries, sent }: Comparison,
+  { startedAt, endedAt }: { startedAt: bigint; endedAt: bigint },
+): Promise<Map<string, { surely: number; perhaps: number }>> {
   const spans = new Map<string, { surely: number; perhaps: number }>();
   for await (const { type, expiresAtMs } of readExpiries()) {
     if (expiresAtMs > endedAt || !sent.has(type)) continue;

@@ -54,7 +54,8 @@ describe("an altered backup", () => {
   it("is refused cut anywhere, and with anything behind it", async () => {
     const cuts = [0, 1, 4, 9, 10, 11, bytes.length * 0.3, bytes.length * 0.95, bytes.length - 66, bytes.length - 65, bytes.length - 1];
     for (const cut of cuts) await expect(verify(bytes.subarray(0, Math.floor(cut))), `cut at ${cut}`).rejects.toMatchObject({ code: "INVALID" });
-    for (const more of [Buffer.alloc(1), Buffer.alloc(5_000), Buffer.from("text"), bytes]) await expect(verify(Buffer.concat([bytes, more]))).rejects.toMatchObject({ code: "INVALID" });
+    for (const more of [Buffer.alloc(1), Buffer.alloc(5_000), Buffer.from("text"), bytes])
+      await expect(verify(Buffer.concat([bytes, more]))).rejects.toMatchObject({ code: "INVALID" });
   });
 
   it("is refused when other lines are sealed anew, even with every checksum of the file right", async () => {
@@ -90,7 +91,15 @@ describe("an altered backup", () => {
   });
 
   it("is told from other files", async () => {
-    for (const foreign of [Buffer.alloc(0), gzipSync("pg_dump: error"), gzipSync(""), Buffer.from("PGDMP\u0001"), Buffer.from("<html>502</html>"), gunzipSync(bytes), gzipSync(gunzipSync(bytes))]) {
+    for (const foreign of [
+      Buffer.alloc(0),
+      gzipSync("pg_dump: error"),
+      gzipSync(""),
+      Buffer.from("PGDMP\u0001"),
+      Buffer.from("<html>502</html>"),
+      gunzipSync(bytes),
+      gzipSync(gunzipSync(bytes)),
+    ]) {
       await expect(verify(foreign)).rejects.toMatchObject({ code: "INVALID", message: expect.stringContaining("not a Redis backup") });
     }
   });
@@ -166,12 +175,16 @@ describe("a backup that cannot be finished", () => {
 
   it("says what is wrong with the connection", async () => {
     const port = await freePort();
-    await expect(writeArtefact(testConnection("redis", `redis://127.0.0.1:${port}`, { name: "away" }), join(dir.path, "x"))).rejects.toMatchObject({ code: "UNREACHABLE" });
+    await expect(writeArtefact(testConnection("redis", `redis://127.0.0.1:${port}`, { name: "away" }), join(dir.path, "x"))).rejects.toMatchObject({
+      code: "UNREACHABLE",
+    });
     const locked = await startRedis(["--requirepass", "pw", "--user", ..."reader on >pw ~* +@read +info +select +scan +ping -dump".split(" ")]);
     try {
       await locked.driver(0, "pw").set("a", "1");
       await expect(writeArtefact(locked.connection, join(dir.path, "x"))).rejects.toMatchObject({ code: "AUTH_FAILED" });
-      await expect(writeArtefact(testConnection("redis", `redis://:wrong@127.0.0.1:${locked.port}`, { name: "wrong" }), join(dir.path, "x"))).rejects.toMatchObject({ code: "AUTH_FAILED" });
+      await expect(
+        writeArtefact(testConnection("redis", `redis://:wrong@127.0.0.1:${locked.port}`, { name: "wrong" }), join(dir.path, "x")),
+      ).rejects.toMatchObject({ code: "AUTH_FAILED" });
       const reader = testConnection("redis", `redis://reader:pw@127.0.0.1:${locked.port}`, { name: "reader" });
       await expect(writeArtefact(reader, join(dir.path, "x"))).rejects.toMatchObject({ code: "FORBIDDEN" });
     } finally {
@@ -193,7 +206,10 @@ describe("a restore that cannot be finished", () => {
       expect(await target.driver(1).dbsize()).toBe(0);
       const killed = testJob();
       killed.onProgress = ({ itemsDone }) => void ((itemsDone ?? 0) > 2_000 && target.process.kill("SIGKILL"));
-      await expect(redisBackup.stage(artefact, target.connection, { name: "1" }, killed)).rejects.toMatchObject({ code: "CONFLICT", message: expect.stringContaining("could not be removed") });
+      await expect(redisBackup.stage(artefact, target.connection, { name: "1" }, killed)).rejects.toMatchObject({
+        code: "CONFLICT",
+        message: expect.stringContaining("could not be removed"),
+      });
     } finally {
       await target.stop();
     }
@@ -265,4 +281,13 @@ describe("keys that move while they are read", () => {
   });
 });
 
-const emptyManifest = { format: "redis-scan", server: { product: "Redis", version: "7" }, source: "", tool: "", consistency: "fuzzy" as const, objects: [], skipped: [], details: {} };
+const emptyManifest = {
+  format: "redis-scan",
+  server: { product: "Redis", version: "7" },
+  source: "",
+  tool: "",
+  consistency: "fuzzy" as const,
+  objects: [],
+  skipped: [],
+  details: {},
+};

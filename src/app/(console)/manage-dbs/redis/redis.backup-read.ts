@@ -161,7 +161,9 @@ export function countedObjects(counts: TypeCounts): { db: number; type: string; 
 function compareCounts(footer: BackupFooter, counts: TypeCounts): void {
   const found = countedObjects(counts);
   const total = found.reduce((sum, object) => sum + object.count, 0);
-  const said = Object.entries(footer.counts).flatMap(([db, types]) => Object.entries(types).map(([type, count]) => ({ name: objectName(Number(db), type), count })));
+  const said = Object.entries(footer.counts).flatMap(([db, types]) =>
+    Object.entries(types).map(([type, count]) => ({ name: objectName(Number(db), type), count })),
+  );
   const isEqual = said.length === found.length && found.every((object) => said.some((one) => one.name === object.name && one.count === object.count));
   if (!isEqual || footer.keys !== total) throw damaged("it does not hold as many keys as it says");
 }
@@ -170,6 +172,9 @@ function parseJson<T extends z.ZodType>(line: Buffer, schema: T): z.infer<T> {
   try {
     return schema.parse(JSON.parse(line.toString("utf8")));
   } catch (error) {
-    throw new AppError("INVALID", "The backup's first or last line is not what this console writes", { fix: "Use another backup, or a console of the version that wrote it.", cause: error });
+    throw new AppError("INVALID", "The backup's first or last line is not what this console writes", {
+      fix: "Use another backup, or a console of the version that wrote it.",
+      cause: error,
+    });
   }
 }

@@ -75,7 +75,9 @@ async function runStage(restore: Restore): Promise<Staged> {
   await sendAll(restore, nowMs);
   const evicted = (infoNumber(await control.info(), "evicted_keys") ?? 0) - evictedBefore;
   if (evicted > 0) {
-    throw new AppError("LIMIT_EXCEEDED", `${connection.address} removed ${evicted} keys to make room while restoring`, { fix: "Raise maxmemory, or restore to a server with room." });
+    throw new AppError("LIMIT_EXCEEDED", `${connection.address} removed ${evicted} keys to make room while restoring`, {
+      fix: "Raise maxmemory, or restore to a server with room.",
+    });
   }
   context.progress({ phase: "Compare counts" });
   return await compareAll(restore, { control, nowMs });
@@ -116,7 +118,10 @@ async function sendAll(restore: Restore, nowMs: bigint): Promise<void> {
   });
 }
 
-async function* wantedRecords(restore: Restore, { destinations, nowMs }: { destinations: Map<number, Destination>; nowMs: bigint }): AsyncGenerator<{ destination: Destination; records: PlacedRecord[] }> {
+async function* wantedRecords(
+  restore: Restore,
+  { destinations, nowMs }: { destinations: Map<number, Destination>; nowMs: bigint },
+): AsyncGenerator<{ destination: Destination; records: PlacedRecord[] }> {
   const { artefact, context } = restore;
   const positions = new Map<number, number>();
   for await (const records of readBackup(artefact, { signal: context.signal, isVerified: true, onBytes: (bytesDone) => context.progress({ bytesDone }) })) {
@@ -164,10 +169,14 @@ async function compareAll(restore: Restore, { control, nowMs }: { control: Redis
 }
 
 /** The expiries of the keys that were sent, from a second reading: only needed when some are missing. */
-async function* sentExpiries({ artefact, context }: Restore, { from, nowMs }: { from: number; nowMs: bigint }): AsyncGenerator<{ type: string; expiresAtMs: bigint }> {
+async function* sentExpiries(
+  { artefact, context }: Restore,
+  { from, nowMs }: { from: number; nowMs: bigint },
+): AsyncGenerator<{ type: string; expiresAtMs: bigint }> {
   for await (const records of readBackup(artefact, { signal: context.signal, isVerified: true })) {
     for (const record of records) {
-      if (record.db === from && record.expiresAtMs !== null && isLive(record, nowMs)) yield { type: dumpType(record.dump), expiresAtMs: BigInt(record.expiresAtMs) };
+      if (record.db === from && record.expiresAtMs !== null && isLive(record, nowMs))
+        yield { type: dumpType(record.dump), expiresAtMs: BigInt(record.expiresAtMs) };
     }
   }
 }

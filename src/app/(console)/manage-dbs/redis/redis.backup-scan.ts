@@ -12,6 +12,8 @@ const SCAN_COUNT = 500;
 /** What is asked for at once, by the server's own estimate: its output and our memory stay near twice this. */
 const GROUP_BYTES = 4 * 1024 * 1024;
 const GROUP_KEYS = 250;
+const TRANSACTION_BYTES = 64 * 1024;
+const TRANSACTION_KEYS = 50;
 /** Where the server gives no estimate. */
 const UNKNOWN_KEY_BYTES = 512 * 1024;
 
@@ -88,31 +90,69 @@ async function askSizes(client: RedisClient, names: Buffer[]): Promise<SizedKey[
 async function readGroup(scan: Scan, group: SizedKey[]): Promise<ScannedRecords> {
   const { client, facts, db } = scan;
   const commands = readCommands(facts);
-  const replies = await client.run(group.flatMap(({ key }): CommandLine[] => [["MULTI"], ...commands.of(key), ["EXEC"]]));
-  const width = commands.count + 2;
+  const transactions = [...transactionsOf(group)];
+  const executed = await client.transactions(transactions.map((keys) => keys.flatMap(commands.of)));
   const records: BackupRecord[] = [];
-  let vanished = 0;
-  for (const [index, { key }] of group.entries()) {
-    const executed = replies[(index + 1) * width - 1];
-    if (executed === undefined || executed instanceof Error) {
-      throw redisError(replies.slice(index * width, (index + 1) * width).find((reply) => reply instanceof Error), { address: client.address, doing: "read a key for the backup" });
+  for (const [at, keys] of transactions.entries()) {
+    for (const [index, key] of keys.entries()) {
+      const replies = executed[at]?.slice(index * commands.count, (index + 1) * commands.count) ?? [];
+      const record = readRecord({ db, key, facts, replies, address: client.address });
+      if (record) records.push(record);
     }
-    const record = readRecord({ db, key, facts, replies: asList(executed), address: client.address });
-    if (record) records.push(record);
-    else vanished += 1;
   }
   const sizes = group.map(({ memoryBytes }) => memoryBytes);
-  return { records, vanished, memoryBytes: sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0) };
+  return {
+    records,
+    vanished: group.length - records.length,
+    memoryBytes: sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0),
+  };
+}
+
+/** Small keys share a transaction, which saves commands; together they keep the server no longer than one bigger key. */
+function* transactionsOf(group: SizedKey[]): Generator<Buffer[]> {
+  let keys: Buffer[] = [];
+  let bytes = 0;
+  for (const { key, memoryBytes } of group) {
+    const size = memoryBytes ?? UNKNOWN_KEY_BYTES;
+    if (keys.length > 0 && (bytes + size > TRANSACTION_BYTES || keys.length >= TRANSACTION_KEYS)) {
+      yield keys;
+      keys = [];
+      bytes = 0;
+    }
+    keys.push(key);
+    bytes += size;
+  }
+  if (keys.length > 0) yield keys;
 }
 
 /** The use comes first: DUMP counts as an access and would reset it (servers from 7.2 on are told not to count ours). */
-function readCommands(facts: ServerFacts): { count: number; of(key: Buffer): CommandLine[] } {
+function readCommands(facts: ServerFacts): { count: number; of: (key: Buffer) => CommandLine[] } {
   const use = countsFrequency(facts) ? "FREQ" : "IDLETIME";
-  if (speaks(facts, 7)) return { count: 3, of: (key) => [["OBJECT", use, key], ["DUMP", key], ["PEXPIRETIME", key]] };
+  if (speaks(facts, 7))
+    return {
+      count: 3,
+      of: (key) => [
+        ["OBJECT", use, key],
+        ["DUMP", key],
+        ["PEXPIRETIME", key],
+      ],
+    };
   return { count: 4, of: (key) => [["OBJECT", use, key], ["DUMP", key], ["PTTL", key], ["TIME"]] };
 }
 
-function readRecord({ db, key, facts, replies, address }: { db: number; key: Buffer; facts: ServerFacts; replies: Reply[]; address: string }): BackupRecord | null {
+function readRecord({
+  db,
+  key,
+  facts,
+  replies,
+  address,
+}: {
+  db: number;
+  key: Buffer;
+  facts: ServerFacts;
+  replies: Reply[];
+  address: string;
+}): BackupRecord | null {
   const [use, dump, expiry, time] = replies;
   if (dump instanceof Error) throw redisError(dump, { address, doing: "read a key for the backup" });
   if (expiry instanceof Error) throw redisError(expiry, { address, doing: "read a key's expiry for the backup" });

@@ -26,7 +26,7 @@ export interface Destination {
 }
 
 interface SendOptions {
-  onTaken(records: BackupRecord[]): void;
+  onTaken: (records: BackupRecord[]) => void;
 }
 
 /** Sends RESTOREs in groups bounded by bytes and number; the next group is read while the one before is under way. */
@@ -73,7 +73,9 @@ async function sendGroup(destination: Destination, group: PlacedRecord[], { onTa
   const first = failures[0];
   if (!first) return;
   if (errorWord(first.error) === "BUSYKEY") {
-    throw new AppError("CONFLICT", `The key ${showBytes(first.record.key)} appeared in the target while it was restored`, { fix: "Choose a logical database that nobody writes to." });
+    throw new AppError("CONFLICT", `The key ${showBytes(first.record.key)} appeared in the target while it was restored`, {
+      fix: "Choose a logical database that nobody writes to.",
+    });
   }
   throw redisError(first.error, { address: client.address, doing: `restore the key ${showBytes(first.record.key)}` });
 }

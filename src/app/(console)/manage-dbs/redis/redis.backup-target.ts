@@ -20,7 +20,10 @@ export function readPlacements(name: string, available: number[]): Placement[] {
   if (/^\d{1,7}$/.test(text)) return available[0] === undefined ? [] : [{ from: available[0], to: Number(text) }];
   const placements = readTargetPairs(text);
   const unknown = placements.find(({ from }) => !available.includes(from));
-  if (unknown) throw new AppError("INVALID", `The backup holds no keys of db${unknown.from}`, { fix: `It holds ${available.map((db) => `db${db}`).join(", ") || "no keys at all"}.` });
+  if (unknown)
+    throw new AppError("INVALID", `The backup holds no keys of db${unknown.from}`, {
+      fix: `It holds ${available.map((db) => `db${db}`).join(", ") || "no keys at all"}.`,
+    });
   return placements;
 }
 
@@ -39,7 +42,9 @@ export function targetDatabases(name: string): number[] {
 
 function readTargetPairs(text: string): Placement[] {
   if (!/^\d{1,7}:\d{1,7}(,\d{1,7}:\d{1,7})*$/.test(text)) {
-    throw new AppError("INVALID", `"${text.slice(0, 50)}" names no logical database`, { fix: "Write a number (5), or for several databases pairs of from:to (0:5,3:6)." });
+    throw new AppError("INVALID", `"${text.slice(0, 50)}" names no logical database`, {
+      fix: "Write a number (5), or for several databases pairs of from:to (0:5,3:6).",
+    });
   }
   const placements = text.split(",").map((pair) => {
     const [from = 0, to = 0] = pair.split(":").map(Number);
@@ -47,7 +52,9 @@ function readTargetPairs(text: string): Placement[] {
   });
   for (const side of ["from", "to"] as const) {
     if (new Set(placements.map((one) => one[side])).size < placements.length) {
-      throw new AppError("INVALID", side === "to" ? "Two databases cannot go into the same one" : "A database is named twice", { fix: "Name each database once: 0:5,3:6." });
+      throw new AppError("INVALID", side === "to" ? "Two databases cannot go into the same one" : "A database is named twice", {
+        fix: "Name each database once: 0:5,3:6.",
+      });
     }
   }
   return placements;

@@ -9,7 +9,7 @@ import { countedObjects, countType, objectName, type TypeCounts } from "./redis.
 import { scanRecords, type ScannedRecords } from "./redis.backup-scan";
 import { openJobClient, redisClient, type RedisClient } from "./redis.client";
 import { dumpType, dumpVersion } from "./redis.dump";
-import { asBuffer, asList, asRecord, asText, type Reply } from "./redis.reply";
+import { asBuffer, asRecord, type Reply } from "./redis.reply";
 import { databaseCounts, serverFacts, speaks, type DatabaseCount, type InfoFields, type ServerFacts } from "./redis.server-facts";
 
 interface Written {
@@ -28,7 +28,9 @@ export async function writeBackup(connection: Connection, sink: ArtefactSink, co
   const info = await client.info();
   const facts = serverFacts(info);
   if (facts.isCluster) {
-    throw new AppError("UNSUPPORTED", `${connection.address} is one node of a cluster and holds only a part of the keys`, { fix: "Back up each master of the cluster with redis-cli --cluster backup." });
+    throw new AppError("UNSUPPORTED", `${connection.address} is one node of a cluster and holds only a part of the keys`, {
+      fix: "Back up each master of the cluster with redis-cli --cluster backup.",
+    });
   }
   const databases = databaseCounts(info);
   const header = await makeHeader({ client, connection, facts, databases });
@@ -105,7 +107,17 @@ async function writeFooter(file: BackupFileWriter, written: Written): Promise<vo
   await file.end();
 }
 
-async function makeHeader({ client, connection, facts, databases }: { client: RedisClient; connection: Connection; facts: ServerFacts; databases: DatabaseCount[] }): Promise<BackupHeader> {
+async function makeHeader({
+  client,
+  connection,
+  facts,
+  databases,
+}: {
+  client: RedisClient;
+  connection: Connection;
+  facts: ServerFacts;
+  databases: DatabaseCount[];
+}): Promise<BackupHeader> {
   const functions = await readFunctions(client, facts);
   return {
     format: BACKUP_FORMAT,
@@ -161,7 +173,17 @@ async function checkSameServer({ client, info }: { client: RedisClient; info: In
   }
 }
 
-function describe({ facts, header, written, databases }: { facts: ServerFacts; header: BackupHeader; written: Written; databases: DatabaseCount[] }): ManifestContent {
+function describe({
+  facts,
+  header,
+  written,
+  databases,
+}: {
+  facts: ServerFacts;
+  header: BackupHeader;
+  written: Written;
+  databases: DatabaseCount[];
+}): ManifestContent {
   return {
     format: "redis-scan",
     server: { product: facts.product, version: facts.version },
@@ -169,7 +191,9 @@ function describe({ facts, header, written, databases }: { facts: ServerFacts; h
     tool: "foundry-console redis-scan 1",
     consistency: "fuzzy",
     objects: countedObjects(written.counts).map(({ name, count }) => ({ name, kind: "keys", count, bytes: written.bytes.get(name) ?? null, checksum: null })),
-    skipped: [...written.vanished].filter(([, keys]) => keys > 0).map(([db, keys]) => ({ name: `db${db}`, reason: `${keys} keys expired or were deleted before they could be read` })),
+    skipped: [...written.vanished]
+      .filter(([, keys]) => keys > 0)
+      .map(([db, keys]) => ({ name: `db${db}`, reason: `${keys} keys expired or were deleted before they could be read` })),
     details: {
       rdbVersion: header.rdbVersion,
       runId: header.runId,
@@ -193,4 +217,3 @@ export function closeOnCancel(client: RedisClient, signal: AbortSignal): Disposa
 function total(numbers: Map<number, number>): number {
   return [...numbers.values()].reduce((sum, one) => sum + one, 0);
 }
-

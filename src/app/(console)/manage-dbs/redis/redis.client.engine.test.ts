@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { AppError } from "@/server/errors";
 import { testConnection } from "@/test/connections";
@@ -38,7 +39,12 @@ describe("a client", () => {
 
   it("answers bytes, and an error in the place of the command that failed", async () => {
     const bytes = Buffer.from([0, 255, 13, 10, 128]);
-    const replies = await redisClient(server.connection).run([["SET", bytes, bytes], ["LPUSH", bytes, "x"], ["GET", bytes], ["STRLEN", bytes]]);
+    const replies = await redisClient(server.connection).run([
+      ["SET", bytes, bytes],
+      ["LPUSH", bytes, "x"],
+      ["GET", bytes],
+      ["STRLEN", bytes],
+    ]);
     expect(replies[1]).toBeInstanceOf(Error);
     expect(replies[2]).toEqual(bytes);
     expect(replies[3]).toBe(5);
@@ -56,7 +62,8 @@ describe("a client", () => {
 });
 
 describe("rights", () => {
-  const as = (user: string, password: string) => testConnection("redis", `redis://${user}:${password}@127.0.0.1:${server.port}`, { name: `as-${user}-${password.length}` });
+  const as = (user: string, password: string) =>
+    testConnection("redis", `redis://${user}:${password}@127.0.0.1:${server.port}`, { name: `as-${user}-${password.length}` });
 
   it("of an ACL user with an awkward password are what the server gives", async () => {
     const client = redisClient(as("alice", encodeURIComponent("s3cr:et/@")));
@@ -67,7 +74,8 @@ describe("rights", () => {
   it("are refused with a wrong password, which is in no text", async () => {
     const error = await failure(redisClient(as("alice", "wrong-password-here")).send("PING"));
     expect(error).toMatchObject({ code: "AUTH_FAILED" });
-    expect(JSON.stringify({ ...error, message: error.message, stack: error.stack, cause: String(error.cause) })).not.toContain("wrong-password-here");
+    expect(inspect(error, { depth: 10 })).not.toContain("wrong-password-here");
+    expect(JSON.stringify([error, error.cause])).not.toContain("wrong-password-here");
   });
 
   it("need a password where the server asks for one; one too many does no harm", async () => {
@@ -103,9 +111,15 @@ describe("a server that is away", () => {
 
   it("is said to be so when its port or name is wrong, or it is no Redis", async () => {
     const port = await freePort();
-    expect(await failure(redisClient(testConnection("redis", `redis://127.0.0.1:${port}`, { name: "nobody" })).send("PING"))).toMatchObject({ code: "UNREACHABLE" });
-    expect(await failure(redisClient(testConnection("redis", "redis://no-such-host.invalid:6379", { name: "nowhere" })).send("PING"))).toMatchObject({ code: "UNREACHABLE" });
-    expect(await failure(redisClient(testConnection("redis", `rediss://127.0.0.1:${server.port}`, { name: "no-tls" })).send("PING"))).toMatchObject({ code: "UNREACHABLE" });
+    expect(await failure(redisClient(testConnection("redis", `redis://127.0.0.1:${port}`, { name: "nobody" })).send("PING"))).toMatchObject({
+      code: "UNREACHABLE",
+    });
+    expect(await failure(redisClient(testConnection("redis", "redis://no-such-host.invalid:6379", { name: "nowhere" })).send("PING"))).toMatchObject({
+      code: "UNREACHABLE",
+    });
+    expect(await failure(redisClient(testConnection("redis", `rediss://127.0.0.1:${server.port}`, { name: "no-tls" })).send("PING"))).toMatchObject({
+      code: "UNREACHABLE",
+    });
   });
 
   it("does not hang a call when it is silent", async () => {

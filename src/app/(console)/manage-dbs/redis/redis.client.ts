@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { AppError } from "@/server/errors";
 import type { Connection } from "@/server/connection";
 import { LIMITS } from "@/server/limits";
+import { sendBatch } from "./redis.batch";
 import { redisError } from "./redis.errors";
 import { asList, asText, type Reply } from "./redis.reply";
 import { parseInfo, serverFacts, type InfoFields, type ServerFacts } from "./redis.server-facts";
@@ -19,6 +20,8 @@ export interface RedisClient {
   run(commands: CommandLine[]): Promise<Reply[]>;
   /** All in one MULTI: nothing else happens between them. Commands that fail leave an Error; one that is refused beforehand rejects. */
   transaction(commands: CommandLine[]): Promise<Reply[]>;
+  /** Several transactions in one write, each as `transaction`. */
+  transactions(list: CommandLine[][]): Promise<Reply[][]>;
   /** All of INFO, now. */
   info(): Promise<InfoFields>;
   /** What the server is; asked once a connection. */
@@ -82,11 +85,6 @@ export function closeAll(): void {
   heldClients().clear();
 }
 
-/** The logical database named in the connection's URL (redis://host/3), else 0. */
-export function defaultDatabase(connection: Connection): number {
-  return Number(/^\/(\d+)$/.exec(new URL(connection.url.reveal()).pathname)?.[1] ?? 0);
-}
-
 function closeOldest(ofConnection: Map<number, Held>): void {
   for (const [number, held] of ofConnection) {
     if (ofConnection.size <= CLIENTS_PER_CONNECTION_MAX) return;
@@ -133,13 +131,19 @@ function createClient(connection: Connection, options: ClientOptions): RedisClie
     },
     async run(commands) {
       if (commands.length === 0) return [];
-      return runRaw(await open(), commands, address);
+      return runRaw(await open(), commands, { address, timeoutMs: options.commandTimeoutMs });
     },
     async transaction(commands) {
-      const replies = await client.run([["MULTI"], ...commands, ["EXEC"]]);
+      const [replies] = await client.transactions([commands]);
+      return replies ?? [];
+    },
+    async transactions(list) {
+      const replies = await client.run(list.flatMap((commands): CommandLine[] => [["MULTI"], ...commands, ["EXEC"]]));
+      // What is refused while queueing has its reason there; EXEC only says that it was given up.
       const refused = replies.find((reply) => reply instanceof Error);
       if (refused !== undefined) throw redisError(refused, { address });
-      return asList(replies[replies.length - 1]);
+      let end = -1;
+      return list.map((commands) => asList(replies[(end += commands.length + 2)]));
     },
     async info() {
       return parseInfo(asText(await client.send("INFO")));
@@ -184,7 +188,15 @@ async function connect(connection: Connection, options: ClientOptions): Promise<
   try {
     await redis.connect();
     if (password !== "" || user !== "") await authenticate(redis, user, password);
-    const replies = await runRaw(link, [["SELECT", options.db], ["CLIENT", "SETNAME", "foundry-console"], ["CLIENT", "NO-TOUCH", "ON"]], address);
+    const replies = await runRaw(
+      link,
+      [
+        ["SELECT", options.db],
+        ["CLIENT", "SETNAME", "foundry-console"],
+        ["CLIENT", "NO-TOUCH", "ON"],
+      ],
+      { address, timeoutMs: options.commandTimeoutMs },
+    );
     if (replies[0] instanceof Error) throw replies[0];
   } catch (error) {
     redis.disconnect();
@@ -217,7 +229,8 @@ function readUrl(connection: Connection): Address {
   }
   const host = url.hostname.replace(/^\[|\]$/g, "") || "127.0.0.1";
   const settings: Address["settings"] = { host, port: url.port === "" ? 6379 : Number(url.port), family: 0 };
-  if (url.protocol === "rediss:") settings.tls = { servername: /^[\d.]+$|:/.test(host) ? "" : host, ...(connection.tlsCa === null ? {} : { ca: connection.tlsCa }) };
+  if (url.protocol === "rediss:")
+    settings.tls = { servername: /^[\d.]+$|:/.test(host) ? "" : host, ...(connection.tlsCa === null ? {} : { ca: connection.tlsCa }) };
   return { settings, user: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
 }
 
@@ -226,15 +239,12 @@ function sendRaw(redis: Redis, [name, ...args]: CommandLine): Promise<Reply> {
   return redis.callBuffer(name.toUpperCase(), args) as Promise<Reply>;
 }
 
-async function runRaw(link: Link, commands: CommandLine[], address: string): Promise<Reply[]> {
-  const pipeline = link.redis.pipeline();
-  for (const [name, ...args] of commands) pipeline.callBuffer(name.toUpperCase(), args);
-  const answers = (await pipeline.exec()) ?? [];
-  return answers.map(([error, reply]) => {
-    if (error === null) return reply as Reply;
-    if (error.name === "ReplyError") return error;
-    throw brokenOr(error, link, address);
-  });
+async function runRaw(link: Link, commands: CommandLine[], options: { address: string; timeoutMs: number | undefined }): Promise<Reply[]> {
+  try {
+    return await sendBatch(link.redis, commands, options);
+  } catch (error) {
+    throw brokenOr(error, link, options.address);
+  }
 }
 
 function brokenOr(error: unknown, link: Link, address: string): AppError {

@@ -46,14 +46,18 @@ export function showBytes(bytes: Buffer): string {
   const shown = bytes.subarray(0, 80);
   const text = isUtf8(shown) ? shown.toString("utf8") : shown.toString("latin1");
   // oxlint-disable-next-line no-control-regex -- control characters are what is escaped here
-  const escaped = text.replace(isUtf8(shown) ? /[\x00-\x1f\x7f]/g : /[^\x20-\x7e]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  const escaped = text.replace(
+    isUtf8(shown) ? /[\x00-\x1f\x7f]/g : /[^\x20-\x7e]/g,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
   return `"${escaped}"${bytes.length > shown.length ? ` (${bytes.length} bytes)` : ""}`;
 }
 
 /** Strict: Buffer.from ignores what it does not know, so the length of the result is compared. */
 export function decodeBase64(text: string): Buffer {
   const bytes = Buffer.from(text, "base64");
-  if (text.length % 4 !== 0 || bytes.toString("base64") !== text) throw new AppError("INVALID", "The key is not valid base64", { fix: "Send standard base64 with padding." });
+  if (text.length % 4 !== 0 || bytes.toString("base64") !== text)
+    throw new AppError("INVALID", "The key is not valid base64", { fix: "Send standard base64 with padding." });
   return bytes;
 }
 

@@ -16,7 +16,17 @@ export interface ServerSettings {
 }
 
 /** The rows of the server card, in order. */
-export function describeServer({ connection, info, facts, settings }: { connection: Connection; info: InfoFields; facts: ServerFacts; settings: ServerSettings }): Fact[] {
+export function describeServer({
+  connection,
+  info,
+  facts,
+  settings,
+}: {
+  connection: Connection;
+  info: InfoFields;
+  facts: ServerFacts;
+  settings: ServerSettings;
+}): Fact[] {
   const tls = connection.url.reveal().startsWith("rediss:");
   return [
     { label: "Version", value: `${facts.product} ${facts.version}`, ...noteOf(info.get("os")) },
@@ -34,7 +44,13 @@ export function describeServer({ connection, info, facts, settings }: { connecti
 
 function databasesFact(info: InfoFields, settings: ServerSettings): Fact {
   const databases = databaseCounts(info);
-  const value = databases.length === 0 ? "all empty" : databases.slice(0, 8).map((one) => `db${one.db}: ${formatCount(one.keys)}`).join(", ");
+  const value =
+    databases.length === 0
+      ? "all empty"
+      : databases
+          .slice(0, 8)
+          .map((one) => `db${one.db}: ${formatCount(one.keys)}`)
+          .join(", ");
   const more = databases.length > 8 ? `and ${databases.length - 8} more` : null;
   return { label: "Databases", value, ...noteOf(more ?? (settings.databases === null ? undefined : `of ${settings.databases}`)) };
 }
@@ -50,7 +66,8 @@ function roleText(info: InfoFields): string {
 }
 
 function roleNote(info: InfoFields): string | undefined {
-  if (info.get("role") === "slave") return `of ${info.get("master_host") ?? "?"}:${info.get("master_port") ?? "?"}, link ${info.get("master_link_status") ?? "unknown"}`;
+  if (info.get("role") === "slave")
+    return `of ${info.get("master_host") ?? "?"}:${info.get("master_port") ?? "?"}, link ${info.get("master_link_status") ?? "unknown"}`;
   const replicas = infoNumber(info, "connected_slaves") ?? 0;
   return replicas === 0 ? undefined : `${replicas} ${replicas === 1 ? "replica" : "replicas"}`;
 }
@@ -61,7 +78,10 @@ function memoryNote(info: InfoFields): string {
 }
 
 function persistenceText(info: InfoFields, settings: ServerSettings): string {
-  const parts = [...(info.get("aof_enabled") === "1" ? ["append-only file"] : []), ...(settings.save === null ? [] : settings.save === "" ? [] : ["snapshots"])];
+  const parts = [
+    ...(info.get("aof_enabled") === "1" ? ["append-only file"] : []),
+    ...(settings.save === null ? [] : settings.save === "" ? [] : ["snapshots"]),
+  ];
   if (parts.length > 0) return parts.join(" and ");
   return settings.save === null ? "unknown" : "none";
 }

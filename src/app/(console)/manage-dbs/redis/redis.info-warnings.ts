@@ -26,7 +26,10 @@ function openServer({ settings }: State): EngineWarning | null {
   return {
     level: settings.protectedMode === true ? "warn" : "danger",
     title: "No password",
-    detail: settings.protectedMode === true ? "Everybody on the server's own machine may read and change all data." : "Everybody who reaches the port may read and change all data.",
+    detail:
+      settings.protectedMode === true
+        ? "Everybody on the server's own machine may read and change all data."
+        : "Everybody who reaches the port may read and change all data.",
     fix: "Set requirepass, or switch the default user off and give each client an ACL user.",
   };
 }
@@ -44,12 +47,22 @@ function failedSave({ info }: State): EngineWarning | null {
 function failedAppend({ info }: State): EngineWarning | null {
   const failed = ["aof_last_write_status", "aof_last_bgrewrite_status"].filter((name) => info.get("aof_enabled") === "1" && (info.get(name) ?? "ok") !== "ok");
   if (failed.length === 0) return null;
-  return { level: "danger", title: "Writing the append-only file failed", detail: `${failed.join(" and ")} is not ok: changes may be lost when the server stops.`, fix: "See the server's log and free its disk." };
+  return {
+    level: "danger",
+    title: "Writing the append-only file failed",
+    detail: `${failed.join(" and ")} is not ok: changes may be lost when the server stops.`,
+    fix: "See the server's log and free its disk.",
+  };
 }
 
 function brokenReplica({ info }: State): EngineWarning | null {
   if (info.get("role") !== "slave" || info.get("master_link_status") === "up") return null;
-  return { level: "danger", title: "Cut off from its master", detail: "This replica gets no changes: what it shows is old.", fix: "Check the master and the network between." };
+  return {
+    level: "danger",
+    title: "Cut off from its master",
+    detail: "This replica gets no changes: what it shows is old.",
+    fix: "Check the master and the network between.",
+  };
 }
 
 function memoryFull({ info }: State): EngineWarning | null {
@@ -78,17 +91,32 @@ function evicting({ info }: State): EngineWarning | null {
     };
   }
   if (max === 0 || policy === "noeviction") return null;
-  return { level: "info", title: "Keys may be removed to make room", detail: `At ${formatBytes(max)} the server removes keys (${policy}).`, fix: "Use noeviction for data that must stay." };
+  return {
+    level: "info",
+    title: "Keys may be removed to make room",
+    detail: `At ${formatBytes(max)} the server removes keys (${policy}).`,
+    fix: "Use noeviction for data that must stay.",
+  };
 }
 
 function noPersistence({ info, settings }: State): EngineWarning | null {
   if (settings.save !== "" || info.get("aof_enabled") === "1") return null;
-  return { level: "warn", title: "Nothing is saved to disk", detail: "Neither snapshots nor an append-only file: all data is lost when the server stops.", fix: "Set `save` or `appendonly yes`, or use it as a cache only." };
+  return {
+    level: "warn",
+    title: "Nothing is saved to disk",
+    detail: "Neither snapshots nor an append-only file: all data is lost when the server stops.",
+    fix: "Set `save` or `appendonly yes`, or use it as a cache only.",
+  };
 }
 
 function fragmented({ info }: State): EngineWarning | null {
   const ratio = infoNumber(info, "mem_fragmentation_ratio") ?? 0;
   const used = infoNumber(info, "used_memory") ?? 0;
   if (ratio < FRAGMENTATION_RATIO || used < FRAGMENTATION_MEMORY_BYTES) return null;
-  return { level: "info", title: "Memory is fragmented", detail: `The system holds ${ratio} times what the data needs.`, fix: "Switch on activedefrag, or restart the server in a quiet hour." };
+  return {
+    level: "info",
+    title: "Memory is fragmented",
+    detail: `The system holds ${ratio} times what the data needs.`,
+    fix: "Switch on activedefrag, or restart the server in a quiet hour.",
+  };
 }

@@ -21,13 +21,23 @@ afterEach(() => closeAll());
 describe("info", () => {
   it("says what the server is", async () => {
     const info = EngineInfo.parse(await getInfo(server.connection));
-    expect(info).toMatchObject({ state: "connected", product: expect.stringMatching(/^(Redis|Valkey)$/), holds: { count: 22, estimated: false, word: "keys" } });
+    expect(info).toMatchObject({
+      state: "connected",
+      product: expect.stringMatching(/^(Redis|Valkey)$/),
+      holds: { count: 22, estimated: false, word: "keys" },
+    });
   });
 
   it("says why there is none", async () => {
     const port = await freePort();
     const info = EngineInfo.parse(await getInfo(testConnection("redis", `redis://127.0.0.1:${port}`, { name: "away" })));
-    expect(info).toMatchObject({ state: "not-connected", code: "UNREACHABLE", reason: `127.0.0.1:${port} refuses the connection`, fix: expect.stringContaining("Start"), detail: expect.stringContaining("ECONNREFUSED") });
+    expect(info).toMatchObject({
+      state: "not-connected",
+      code: "UNREACHABLE",
+      reason: `127.0.0.1:${port} refuses the connection`,
+      fix: expect.stringContaining("Start"),
+      detail: expect.stringContaining("ECONNREFUSED"),
+    });
   });
 
   it("says when the password is missing", async () => {

@@ -8,7 +8,7 @@ import { redisError } from "./redis.errors";
 import { describeServer, type ServerSettings } from "./redis.info-facts";
 import { findWarnings } from "./redis.info-warnings";
 import { asBuffers, asList, asText, numberOrNull, type Reply } from "./redis.reply";
-import { databaseCounts, infoNumber, parseInfo, serverFacts, type InfoFields } from "./redis.server-facts";
+import { databaseCounts, infoNumber, serverFacts, type InfoFields } from "./redis.server-facts";
 
 type ConnectedInfo = Extract<EngineInfo, { state: "connected" }>;
 
@@ -152,9 +152,9 @@ function tilesOf(info: InfoFields): Tile[] {
 /** Logical databases by key count, then the biggest keys met in a bounded sample of the fullest one. */
 async function findLargest(connection: Connection, info: InfoFields, signal: AbortSignal | undefined): Promise<LargestObject[]> {
   const databases = databaseCounts(info).sort((a, b) => b.keys - a.keys);
-  const counted = databases.slice(0, LARGEST_SHOWN / 2).map(
-    (database): LargestObject => ({ group: null, name: `db${database.db}`, bytes: null, count: database.keys, countEstimated: false }),
-  );
+  const counted = databases
+    .slice(0, LARGEST_SHOWN / 2)
+    .map((database): LargestObject => ({ group: null, name: `db${database.db}`, bytes: null, count: database.keys, countEstimated: false }));
   const fullest = databases[0];
   if (fullest === undefined) return counted;
   const keys = await biggestKeys(redisClient(connection, fullest.db), signal);

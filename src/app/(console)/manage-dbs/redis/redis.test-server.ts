@@ -27,7 +27,9 @@ export async function startRedis(args: string[] = []): Promise<TestRedis> {
   const port = await freePort();
   const drivers: Redis[] = [];
   const launch = async () => {
-    const child = spawn(testServers.redisServer, ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no", ...args], { stdio: "ignore" });
+    const child = spawn(testServers.redisServer, ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no", ...args], {
+      stdio: "ignore",
+    });
     await untilAnswers(port);
     return child;
   };

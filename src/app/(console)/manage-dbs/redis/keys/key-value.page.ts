@@ -43,7 +43,8 @@ export function named(name: Buffer): RedisBytes {
 export function readOffset(cursor: string | undefined): number {
   if (cursor === undefined) return 0;
   const offset = Number(cursor);
-  if (!/^\d{1,15}$/.test(cursor) || !Number.isSafeInteger(offset)) throw new AppError("INVALID", "This is not a cursor of this key", { fix: "Load the key again." });
+  if (!/^\d{1,15}$/.test(cursor) || !Number.isSafeInteger(offset))
+    throw new AppError("INVALID", "This is not a cursor of this key", { fix: "Load the key again." });
   return offset;
 }
 

@@ -32,7 +32,10 @@ export async function readListPage({ client, key, cursor, count, length }: PageR
 export async function readHashPage(request: PageRequest): Promise<ValuePage> {
   const { replies, nextCursor } = await scanElements("HSCAN", request, 2);
   const pairs = asPairs(replies);
-  const expiries = await fieldExpiries(request, pairs.map(([field]) => field));
+  const expiries = await fieldExpiries(
+    request,
+    pairs.map(([field]) => field),
+  );
   const fields = pairs.map(([field, value], index) => ({ field: named(field), value: shortened(value), expiresAt: isoTime(expiries[index] ?? null) }));
   return { value: { kind: "hash", fields }, nextCursor };
 }
@@ -47,7 +50,10 @@ export async function readSortedSetPage(request: PageRequest): Promise<ValuePage
   const { client, key, cursor, count, length, match } = request;
   if (match !== undefined) {
     const { replies, nextCursor } = await scanElements("ZSCAN", request, 2);
-    return { value: { kind: "zset", members: asPairs(replies).map(([member, score]) => ({ member: named(member), score: scoreText(score), rank: null })) }, nextCursor };
+    return {
+      value: { kind: "zset", members: asPairs(replies).map(([member, score]) => ({ member: named(member), score: scoreText(score), rank: null })) },
+      nextCursor,
+    };
   }
   const from = readOffset(cursor);
   const pairs = asPairs(await client.send("ZRANGE", key, from, from + count - 1, "WITHSCORES"));

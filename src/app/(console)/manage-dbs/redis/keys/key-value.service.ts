@@ -43,7 +43,8 @@ export async function getKey(connection: Connection, input: GetKeyInput, { signa
 /** @throws NOT_FOUND */
 export async function typeOf(client: RedisClient, key: Buffer, { db }: Pick<KeyAddress, "db">): Promise<string> {
   const type = asText(await client.send("TYPE", key));
-  if (type === "none") throw new AppError("NOT_FOUND", `There is no key ${showBytes(key)} in db${db}`, { fix: "It may have expired or been deleted; load the list again." });
+  if (type === "none")
+    throw new AppError("NOT_FOUND", `There is no key ${showBytes(key)} in db${db}`, { fix: "It may have expired or been deleted; load the list again." });
   return type;
 }
 

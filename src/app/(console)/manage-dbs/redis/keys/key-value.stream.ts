@@ -24,7 +24,9 @@ export async function readStreamPage(request: PageRequest): Promise<ValuePage> {
   const answered = range instanceof Error && cursor !== undefined ? await client.send("XRANGE", key, readId(cursor), "+", "COUNT", count + 2) : range;
   if (answered instanceof Error) throw redisError(answered, { address: client.address });
   if (about instanceof Error) throw redisError(about, { address: client.address });
-  const entries = asList(answered).map(readEntry).filter((entry) => entry.id !== cursor);
+  const entries = asList(answered)
+    .map(readEntry)
+    .filter((entry) => entry.id !== cursor);
   const shown = entries.slice(0, count);
   const info = asRecord(about);
   return {
@@ -46,7 +48,9 @@ function readEntry(reply: Reply): StreamValue["entries"][number] {
 }
 
 async function readGroups(client: RedisClient, key: Buffer): Promise<Group[]> {
-  const groups = asList(await client.send("XINFO", "GROUPS", key)).slice(0, GROUPS_SHOWN_MAX).map(asRecord);
+  const groups = asList(await client.send("XINFO", "GROUPS", key))
+    .slice(0, GROUPS_SHOWN_MAX)
+    .map(asRecord);
   const consumers = await client.run(groups.map((group) => ["XINFO", "CONSUMERS", key, asBuffer(group.get("name"))]));
   return groups.map((group, index) => ({
     name: named(asBuffer(group.get("name"))),

@@ -8,7 +8,12 @@ let server: TestRedis;
 beforeAll(async () => {
   server = await startRedis();
 });
-afterEach(() => server.driver().flushall().then(() => closeAll()));
+afterEach(() =>
+  server
+    .driver()
+    .flushall()
+    .then(() => closeAll()),
+);
 afterAll(() => server.stop());
 
 interface Line {
@@ -26,7 +31,10 @@ async function lines(input: Partial<ExportKeysInput> = {}): Promise<Line[]> {
   for await (const piece of exportKeys(server.connection, ExportKeysInput.parse(input))) pieces.push(piece);
   const text = Buffer.concat(pieces).toString();
   expect(text.endsWith("\n")).toBe(true);
-  return text.slice(0, -1).split("\n").map((line) => JSON.parse(line) as Line);
+  return text
+    .slice(0, -1)
+    .split("\n")
+    .map((line) => JSON.parse(line) as Line);
 }
 const named = (all: Line[], name: string) => all.find((line) => line.k?.s === name);
 
@@ -55,10 +63,21 @@ it("carries every type exactly, small and big", async () => {
   expect(named(all, "list")?.v).toEqual([{ s: "a" }, { s: "a" }, { b: binary.toString("base64") }]);
   expect(named(all, "long-list")?.v).toEqual(Array.from({ length: 5_000 }, (_, index) => ({ s: `${index}` })));
   expect(named(all, "set")?.v).toEqual(expect.arrayContaining([{ s: "9007199254740993" }, { b: binary.toString("base64") }]));
-  expect(named(all, "hash")?.v).toEqual(expect.arrayContaining([[{ s: "f" }, { s: "v" }], [{ b: binary.toString("base64") }, { b: binary.toString("base64") }], [{ s: "__proto__" }, { s: "kept" }]]));
+  expect(named(all, "hash")?.v).toEqual(
+    expect.arrayContaining([
+      [{ s: "f" }, { s: "v" }],
+      [{ b: binary.toString("base64") }, { b: binary.toString("base64") }],
+      [{ s: "__proto__" }, { s: "kept" }],
+    ]),
+  );
   expect(new Map(named(all, "big-hash")?.v as [{ s: string }, { s: string }][]).size).toBe(3_000);
   const scores = named(all, "zset")?.v as [{ s: string }, string][];
-  expect(scores.map(([member, score]) => [member.s, score === "-inf" || score === "inf" || score === "-0" ? score : Number(score)]).toSorted()).toEqual([["high", "inf"], ["low", "-inf"], ["tenth", 0.1], ["zero", "-0"]]);
+  expect(scores.map(([member, score]) => [member.s, score === "-inf" || score === "inf" || score === "-0" ? score : Number(score)]).toSorted()).toEqual([
+    ["high", "inf"],
+    ["low", "-inf"],
+    ["tenth", 0.1],
+    ["zero", "-0"],
+  ]);
   expect(all.at(-1)).toMatchObject({ footer: true, keys: 10, counts: { string: 4, list: 2, set: 1, hash: 2, zset: 1 } });
 });
 
@@ -73,10 +92,18 @@ it("carries all that a stream needs to be made again", async () => {
   await driver.xdel("empty", "5-5");
   const all = await lines();
   const value = named(all, "stream")?.v as { entries: unknown[]; groups: { pending: unknown[][] }[] };
-  expect(value).toMatchObject({ last: "250-1", added: 250, maxDeleted: "250-1", groups: [{ name: { s: "g" }, last: "2-1", read: null, consumers: [{ s: "alice" }, { s: "idle" }] }] });
+  expect(value).toMatchObject({
+    last: "250-1",
+    added: 250,
+    maxDeleted: "250-1",
+    groups: [{ name: { s: "g" }, last: "2-1", read: null, consumers: [{ s: "alice" }, { s: "idle" }] }],
+  });
   expect(value.entries).toHaveLength(249);
   expect(value.entries[0]).toEqual(["1-1", [{ s: "f" }, { s: "1" }, { s: "f" }, { s: "again" }]]);
-  expect(value.groups[0]?.pending.map(([id, consumer, , deliveries]) => [id, consumer, deliveries])).toEqual([["1-1", { s: "alice" }, 1], ["2-1", { s: "alice" }, 1]]);
+  expect(value.groups[0]?.pending.map(([id, consumer, , deliveries]) => [id, consumer, deliveries])).toEqual([
+    ["1-1", { s: "alice" }, 1],
+    ["2-1", { s: "alice" }, 1],
+  ]);
   expect(Math.abs(Number(value.groups[0]?.pending[0]?.[2]) - Date.now())).toBeLessThan(60_000);
   expect(named(all, "empty")?.v).toMatchObject({ last: "5-5", added: 1, maxDeleted: "5-5", entries: [], groups: [] });
 });

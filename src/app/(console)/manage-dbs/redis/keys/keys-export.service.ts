@@ -8,7 +8,8 @@ import { asBuffers, asList, asText, numberOrNull } from "../redis.reply";
 import { SeenKeys } from "../redis.seen-keys";
 import { speaks, type ServerFacts } from "../redis.server-facts";
 import { expiryDigits, isSmall, readSmall } from "./keys-export.small";
-import { exportedText, writeValue, type ExportedKey } from "./keys-export.values";
+import { exportedText, type ExportedKey } from "./keys-export.format";
+import { writeValue } from "./keys-export.values";
 import type { ExportKeysInput } from "./keys.schema";
 import { isGlob, scanCommand } from "./keys.service";
 
@@ -56,23 +57,21 @@ export async function* exportKeys(connection: Connection, input: ExportKeysInput
   yield Buffer.from(piece + line({ footer: true, keys, counts: Object.fromEntries(counts), finishedAt: new Date().toISOString() }));
 }
 
-interface KeyWithExpiry extends ExportedKey {
-  /** Digits: it may be beyond 2^53. */
-  expiresAtMs: string | null;
-}
-
 /** The text of all key lines in pieces; counts each key that is written whole. */
 async function* keyLines(run: Export, counts: Map<string, number>): AsyncGenerator<string> {
   const { client, facts, input } = run;
   const seen = new SeenKeys();
   for await (const names of scannedNames(run)) {
-    const keys = await describe(run, names.filter((name) => seen.add(name)));
+    const keys = await describe(
+      run,
+      names.filter((name) => seen.add(name)),
+    );
     const small = keys.filter((key) => isSmall(key, facts));
     const values = await readSmall({ client, facts, keys: small });
     for (const [index, key] of small.entries()) {
       const read = values[index];
       if (!read) continue;
-      yield `${lineStart({ ...key, expiresAtMs: read.expiresAtMs }, input.db)}${read.value}}\n`;
+      yield `${lineStart(key, { db: input.db, expiresAtMs: read.expiresAtMs })}${read.value}}\n`;
       counts.set(key.type, (counts.get(key.type) ?? 0) + 1);
     }
     for (const key of keys.filter((one) => !isSmall(one, facts))) {
@@ -83,16 +82,23 @@ async function* keyLines(run: Export, counts: Map<string, number>): AsyncGenerat
 }
 
 /** Read in pages over many commands: the line says so when the key was gone or replaced before its end. */
-async function* bigKeyLine({ client, facts, input }: Export, key: KeyWithExpiry): AsyncGenerator<string> {
-  yield lineStart(key, input.db);
-  yield* writeValue({ client, facts, key });
+async function* bigKeyLine({ client, facts, input }: Export, key: ExportedKey): AsyncGenerator<string> {
+  const lengthCommand = LENGTHS[key.type];
+  const [expiry, length] = await client.run([
+    [speaks(facts, 7) ? "PEXPIRETIME" : "PTTL", key.name],
+    lengthCommand === undefined ? ["PING"] : [lengthCommand, key.name],
+  ]);
+  const sized = { ...key, length: lengthCommand === undefined ? 0 : (numberOrNull(length) ?? 0) };
+  yield lineStart(key, { db: input.db, expiresAtMs: expiryDigits(expiry, speaks(facts, 7) ? 0 : Date.now()) });
+  yield* writeValue({ client, facts, key: sized });
   const after = asText(await client.send("TYPE", key.name));
   yield after === key.type ? "}\n" : ',"changed":true}\n';
 }
 
-function lineStart(key: KeyWithExpiry, db: number): string {
-  const about = JSON.stringify({ db, k: exportedText(key.name), t: key.type });
-  return `${about.slice(0, -1)}${key.expiresAtMs === null ? "" : `,"e":${key.expiresAtMs}`},"v":`;
+/** @param about.expiresAtMs digits, because it may be beyond 2^53 */
+function lineStart(key: ExportedKey, about: { db: number; expiresAtMs: string | null }): string {
+  const start = JSON.stringify({ db: about.db, k: exportedText(key.name), t: key.type });
+  return `${start.slice(0, -1)}${about.expiresAtMs === null ? "" : `,"e":${about.expiresAtMs}`},"v":`;
 }
 
 async function* scannedNames({ client, facts, input, pattern, signal }: Export): AsyncGenerator<Buffer[]> {
@@ -110,23 +116,20 @@ async function* scannedNames({ client, facts, input, pattern, signal }: Export):
   } while (cursor !== "0");
 }
 
-async function describe({ client, facts, input }: Export, names: Buffer[]): Promise<KeyWithExpiry[]> {
+/** Type and size decide how a key is read. */
+async function describe({ client, input }: Export, names: Buffer[]): Promise<ExportedKey[]> {
   const replies = await client.run(
     names.flatMap((name): CommandLine[] => [
       ["TYPE", name],
       ["MEMORY", "USAGE", name, "SAMPLES", 5],
-      [speaks(facts, 7) ? "PEXPIRETIME" : "PTTL", name],
     ]),
   );
-  const now = Date.now();
-  const found = names.flatMap((name, index): KeyWithExpiry[] => {
-    const [type, memory, expiry] = replies.slice(index * 3, index * 3 + 3);
+  return names.flatMap((name, index): ExportedKey[] => {
+    const [type, memory] = replies.slice(index * 2, index * 2 + 2);
     if (type instanceof Error) throw redisError(type, { address: client.address, doing: "export keys" });
-    const key = { name, type: asText(type), memoryBytes: numberOrNull(memory), length: 0, expiresAtMs: expiryDigits(expiry, speaks(facts, 7) ? 0 : now) };
+    const key = { name, type: asText(type), memoryBytes: numberOrNull(memory), length: 0 };
     return key.type === "none" || (input.type !== undefined && key.type !== input.type) ? [] : [key];
   });
-  const lengths = await client.run(found.map((key): CommandLine => (key.type in LENGTHS ? [LENGTHS[key.type] ?? "", key.name] : ["PING"])));
-  return found.map((key, index) => ({ ...key, length: key.type in LENGTHS ? (numberOrNull(lengths[index]) ?? 0) : 0 }));
 }
 
 function line(content: unknown): string {

@@ -1,12 +1,14 @@
 import "server-only";
 import type { CommandLine, RedisClient } from "../redis.client";
 import { redisError } from "../redis.errors";
-import { asBuffer, asBuffers, asList, asPairs, asText, type Reply } from "../redis.reply";
+import { asBuffer, asBuffers, asPairs, asText, type Reply } from "../redis.reply";
 import { speaks } from "../redis.server-facts";
-import { exportedText, hasFieldExpiries, type ExportedKey, type ValueRequest } from "./keys-export.values";
+import { exportedText, type ExportedKey, type ValueRequest } from "./keys-export.format";
+import { hasFieldExpiries } from "./keys-export.values";
 
 /** Values up to this size are read whole, type, expiry and value in one transaction. */
 const SMALL_BYTES_MAX = 16 * 1024;
+const TRANSACTION_KEYS = 20;
 
 interface WholeRead {
   command(name: Buffer): CommandLine;
@@ -36,16 +38,26 @@ export function isSmall(key: ExportedKey, facts: ValueRequest["facts"]): boolean
   return key.type in WHOLE && !(key.type === "hash" && hasFieldExpiries(facts));
 }
 
-/** Many small keys in one write. Null for a key that is gone or of another type meanwhile. */
-export async function readSmall({ client, facts, keys }: { client: RedisClient; facts: ValueRequest["facts"]; keys: ExportedKey[] }): Promise<(SmallValue | null)[]> {
+/** Many small keys in one write, some at a time in a transaction. Null for a key that is gone or of another type meanwhile. */
+export async function readSmall({
+  client,
+  facts,
+  keys,
+}: {
+  client: RedisClient;
+  facts: ValueRequest["facts"];
+  keys: ExportedKey[];
+}): Promise<(SmallValue | null)[]> {
   const expiry = speaks(facts, 7) ? "PEXPIRETIME" : "PTTL";
-  const replies = await client.run(keys.flatMap((key): CommandLine[] => [["MULTI"], ["TYPE", key.name], [expiry, key.name], WHOLE[key.type]?.command(key.name) ?? ["PING"], ["EXEC"]]));
+  const commandsOf = (key: ExportedKey): CommandLine[] => [["TYPE", key.name], [expiry, key.name], WHOLE[key.type]?.command(key.name) ?? ["PING"]];
+  const transactions: CommandLine[][] = [];
+  for (let at = 0; at < keys.length; at += TRANSACTION_KEYS) transactions.push(keys.slice(at, at + TRANSACTION_KEYS).flatMap(commandsOf));
+  const replies = (await client.transactions(transactions)).flat();
   const now = Date.now();
   return keys.map((key, index) => {
-    const executed = replies[index * 5 + 4];
-    if (executed instanceof Error) throw redisError(replies.slice(index * 5, index * 5 + 5).find((reply) => reply instanceof Error), { address: client.address, doing: "export keys" });
-    const [type, expires, value] = asList(executed);
+    const [type, expires, value] = replies.slice(index * 3, index * 3 + 3);
     if (asText(type) !== key.type || value === undefined) return null;
+    if (value instanceof Error) throw redisError(value, { address: client.address, doing: "export keys" });
     return { value: JSON.stringify(WHOLE[key.type]?.render(value)), expiresAtMs: expiryDigits(expires, speaks(facts, 7) ? 0 : now) };
   });
 }

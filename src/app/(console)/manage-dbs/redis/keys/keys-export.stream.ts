@@ -1,7 +1,7 @@
 import "server-only";
 import { asBuffer, asList, asNumber, asPairs, asRecord, asText, numberOrNull, type Reply } from "../redis.reply";
 import type { RedisClient } from "../redis.client";
-import { exportedText, writeArray, type ValueRequest } from "./keys-export.values";
+import { exportedText, writeArray, type ValueRequest } from "./keys-export.format";
 
 const ENTRIES_PER_PAGE = 100;
 const PENDING_PER_PAGE = 1_000;

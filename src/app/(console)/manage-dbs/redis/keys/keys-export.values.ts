@@ -1,28 +1,9 @@
 import "server-only";
-import { isUtf8 } from "node:buffer";
-import type { CommandLine, RedisClient } from "../redis.client";
+import type { CommandLine } from "../redis.client";
 import { asBuffer, asBuffers, asList, asNumber, asPairs, asText, type Reply } from "../redis.reply";
 import { speaks, type ServerFacts } from "../redis.server-facts";
+import { exportedText, writeArray, type ExportedKey, type ValueRequest } from "./keys-export.format";
 import { writeStream } from "./keys-export.stream";
-
-export interface ExportedKey {
-  name: Buffer;
-  type: string;
-  /** Estimate; null where the server does not say, then the value is read in pages. */
-  memoryBytes: number | null;
-  length: number;
-}
-
-export interface ValueRequest {
-  client: RedisClient;
-  facts: ServerFacts;
-  key: ExportedKey;
-}
-
-/** Bytes as the portable format writes them: {"s": text} when UTF-8, else {"b": base64}. */
-export function exportedText(bytes: Buffer): { s: string } | { b: string } {
-  return isUtf8(bytes) ? { s: bytes.toString("utf8") } : { b: bytes.toString("base64") };
-}
 
 /** Strings longer than this are written as base64 in pieces, so that they are never in memory whole. */
 const WHOLE_STRING_BYTES_MAX = 8 * 1024 * 1024;
@@ -35,7 +16,8 @@ const WRITERS: Record<string, (request: ValueRequest) => AsyncGenerator<string>>
   string: writeString,
   list: (request) => writeArray(listPages(request)),
   set: (request) => writeArray(scanPages("SSCAN", request, (replies) => asBuffers(replies).map(exportedText))),
-  zset: (request) => writeArray(scanPages("ZSCAN", request, (replies) => asPairs(replies).map(([member, score]) => [exportedText(member), score.toString("latin1")]))),
+  zset: (request) =>
+    writeArray(scanPages("ZSCAN", request, (replies) => asPairs(replies).map(([member, score]) => [exportedText(member), score.toString("latin1")]))),
   hash: (request) => writeArray(hashPages(request)),
   stream: writeStream,
 };
@@ -64,19 +46,6 @@ async function* writeDump({ client, key }: ValueRequest): AsyncGenerator<string>
   yield JSON.stringify({ dump: Buffer.isBuffer(dump) ? dump.toString("base64") : null });
 }
 
-/** A JSON array of the elements of all pages. */
-export async function* writeArray(pages: AsyncIterable<unknown[]>): AsyncGenerator<string> {
-  yield "[";
-  let comma = "";
-  for await (const page of pages) {
-    for (const element of page) {
-      yield comma + JSON.stringify(element);
-      comma = ",";
-    }
-  }
-  yield "]";
-}
-
 async function* listPages(request: ValueRequest): AsyncGenerator<unknown[]> {
   const { client, key } = request;
   const count = pageElements(key);
@@ -102,7 +71,10 @@ async function* scanPages(command: string, { client, key }: ValueRequest, read: 
 function hashPages(request: ValueRequest): AsyncGenerator<unknown[]> {
   return scanPages("HSCAN", request, async (replies) => {
     const pairs = asPairs(replies);
-    const expiries = await fieldExpiries(request, pairs.map(([field]) => field));
+    const expiries = await fieldExpiries(
+      request,
+      pairs.map(([field]) => field),
+    );
     return pairs.map(([field, value], index) => {
       const expiry = expiries[index] ?? -1;
       const parts: unknown[] = [exportedText(field), exportedText(value)];

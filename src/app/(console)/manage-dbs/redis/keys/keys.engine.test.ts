@@ -16,11 +16,19 @@ afterAll(() => server.stop());
 afterEach(() => closeAll());
 
 const list = async (input: Partial<ListKeysInput> = {}) => KeyPage.parse(await listKeys(server.connection, ListKeysInput.parse(input)));
-const get = async (key: Buffer | string, more: Partial<GetKeyInput> = {}) => KeyDetail.parse(await getKey(server.connection, GetKeyInput.parse({ ...toAddress(Buffer.from(key)), ...more })));
+const get = async (key: Buffer | string, more: Partial<GetKeyInput> = {}) =>
+  KeyDetail.parse(await getKey(server.connection, GetKeyInput.parse({ ...toAddress(Buffer.from(key)), ...more })));
 const names = (page: KeyPage) => page.keys.map((key) => key.name);
 const bytesOf = (wire: RedisBytes) => ("text" in wire ? Buffer.from(wire.text) : Buffer.from(wire.base64, "base64"));
 
-const awkward = [Buffer.from([0x00]), Buffer.from([0xff, 0xfe]), Buffer.from("a\r\nb"), Buffer.from("naïve 🙂 שלום"), Buffer.alloc(0), Buffer.from('"quoted" $x {y} *')];
+const awkward = [
+  Buffer.from([0x00]),
+  Buffer.from([0xff, 0xfe]),
+  Buffer.from("a\r\nb"),
+  Buffer.from("naïve 🙂 שלום"),
+  Buffer.alloc(0),
+  Buffer.from('"quoted" $x {y} *'),
+];
 
 describe("names and values of any bytes", () => {
   beforeAll(async () => {
@@ -98,7 +106,10 @@ describe("a list of keys", () => {
 
 describe("200,000 keys", () => {
   beforeAll(async () => {
-    await server.driver().call("DEBUG", "POPULATE", "200000", "app").catch(() => fill());
+    await server
+      .driver()
+      .call("DEBUG", "POPULATE", "200000", "app")
+      .catch(() => fill());
     await server.driver().set("needle", "1");
   });
   afterAll(() => server.driver().flushall());
@@ -172,7 +183,14 @@ describe("values", () => {
   it("carry expiry, encoding, memory and use", async () => {
     await server.driver().set("expiring", "9007199254740993", "PXAT", 4_102_444_800_123);
     const detail = await get("expiring");
-    expect(detail).toMatchObject({ type: "string", encoding: "int", length: 16, expiresAt: "2100-01-01T00:00:00.123Z", frequency: null, value: { value: { text: "9007199254740993" } } });
+    expect(detail).toMatchObject({
+      type: "string",
+      encoding: "int",
+      length: 16,
+      expiresAt: "2100-01-01T00:00:00.123Z",
+      frequency: null,
+      value: { value: { text: "9007199254740993" } },
+    });
     expect(detail.ttlMs).toBeGreaterThan(0);
     expect(detail.memoryBytes).toBeGreaterThan(0);
     expect(detail.idleSeconds).toBeGreaterThanOrEqual(0);
@@ -228,7 +246,12 @@ describe("values", () => {
     const detail = await get("zset");
     if (detail.value.kind !== "zset") throw new Error(detail.value.kind);
     expect(detail.value.members.map((entry) => [entry.rank, "text" in entry.member && entry.member.text])).toEqual([
-      [0, "low"], [1, "zero"], [2, "tenth"], [3, "big"], [4, "huge"], [5, "high"],
+      [0, "low"],
+      [1, "zero"],
+      [2, "tenth"],
+      [3, "big"],
+      [4, "huge"],
+      [5, "high"],
     ]);
     const scores = detail.value.members.map((entry) => entry.score);
     expect(scores[0]).toBe("-inf");
@@ -242,7 +265,8 @@ describe("values", () => {
 
   it("of a stream come by id, with groups, consumers and pending", async () => {
     const driver = server.driver();
-    for (let index = 1; index <= 150; index++) await driver.xadd("stream", `${index}-0`, "f", `v${index}`, "f", "again", Buffer.from([0xff]), Buffer.from([0x00]));
+    for (let index = 1; index <= 150; index++)
+      await driver.xadd("stream", `${index}-0`, "f", `v${index}`, "f", "again", Buffer.from([0xff]), Buffer.from([0x00]));
     await driver.xgroup("CREATE", "stream", "g1", "0");
     await driver.xgroup("CREATE", "stream", "g2", "$");
     await driver.xreadgroup("GROUP", "g1", "alice", "COUNT", 3, "STREAMS", "stream", ">");
@@ -264,7 +288,9 @@ describe("values", () => {
     ]);
     expect(first.nextCursor).toBe("100-0");
     const second = await get("stream", { cursor: "100-0" });
-    expect(second.value.kind === "stream" && second.value.entries.map((entry) => entry.id)).toEqual(Array.from({ length: 50 }, (_, index) => `${index + 101}-0`));
+    expect(second.value.kind === "stream" && second.value.entries.map((entry) => entry.id)).toEqual(
+      Array.from({ length: 50 }, (_, index) => `${index + 101}-0`),
+    );
     expect(second.nextCursor).toBeNull();
     expect(await getElement(server.connection, GetElementInput.parse({ key: "stream", element: "2-0", position: 1 }))).toEqual({ value: { text: "again" } });
     await expect(get("stream", { cursor: "nonsense" })).rejects.toMatchObject({ code: "INVALID" });

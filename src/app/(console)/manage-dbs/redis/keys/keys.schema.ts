@@ -14,7 +14,10 @@ export const ListKeysInput = z.object({
   patternEncoding: BytesEncoding.default("utf8"),
   type: KeyType.optional(),
   /** `cursor` of the page before; absent for the first. */
-  cursor: z.string().regex(/^\d{1,20}$/, "not a cursor").optional(),
+  cursor: z
+    .string()
+    .regex(/^\d{1,20}$/, "not a cursor")
+    .optional(),
   /** The page ends with the step that reaches it, so it may hold more. */
   count: z.coerce.number().int().min(1).max(2_000).default(500),
 });

@@ -74,7 +74,8 @@ export async function deleteKey(connection: Connection, input: KeyAddress): Prom
     ["UNLINK", key],
   ]);
   if (removed instanceof Error) throw redisError(removed, { address: client.address, doing: `delete ${showBytes(key)}` });
-  if (asNumber(removed) === 0) throw new AppError("NOT_FOUND", `There is no key ${showBytes(key)} in db${input.db}`, { fix: "It may have expired or been deleted; load the list again." });
+  if (asNumber(removed) === 0)
+    throw new AppError("NOT_FOUND", `There is no key ${showBytes(key)} in db${input.db}`, { fix: "It may have expired or been deleted; load the list again." });
   return { deleted: true, type: asText(type) };
 }
 
@@ -111,7 +112,10 @@ export async function scanPage(client: RedisClient, options: ScanOptions): Promi
 }
 
 /** The SCAN command for a filter; the TYPE option is left out for servers before 6.0, whose keys are filtered afterwards. */
-export function scanCommand(facts: ServerFacts, options: Pick<ScanOptions, "pattern" | "type" | "count">): { count: number; from(cursor: string): CommandLine } {
+export function scanCommand(
+  facts: ServerFacts,
+  options: Pick<ScanOptions, "pattern" | "type" | "count">,
+): { count: number; from(cursor: string): CommandLine } {
   const isFiltered = options.type !== undefined || !options.pattern.equals(Buffer.from("*"));
   const count = isFiltered ? LIMITS.redisScanCount : Math.min(options.count, LIMITS.redisScanCount);
   const match: CommandLine[number][] = options.pattern.equals(Buffer.from("*")) ? [] : ["MATCH", options.pattern];
