@@ -2,7 +2,7 @@
 
 const engines = "^src/app/\\(console\\)/manage-dbs/([^/]+)/";
 /** Tests, and what only tests start: `redis.test-server.ts`. */
-const tests = "\\.test(|-server)\\.tsx?$";
+const tests = "\\.test\\.tsx?$|\\.test-[a-z-]+\\.tsx?$";
 const apart = "^src/(test|bench|setup)/";
 
 const rule = (name, comment, from, to) => ({ name, comment, severity: "error", from, to });
