@@ -9,7 +9,6 @@ import { Popover } from "@/components/ui/popover";
 export interface ColumnChooserProps {
   columns: readonly GridColumn[];
   preferences: GridPreferences;
-  /** The grid must be given another `key` when this happens, so that it takes them. */
   onPreferencesChange: (preferences: GridPreferences) => void;
 }
 

@@ -7,7 +7,7 @@ const sampleRows = 60;
 
 /** Widths of a character: letters on average and tabular figures of 13 px Inter, 12 px and 11 px JetBrains Mono. */
 const textUnit = 7.2;
-const figureUnit = 8.3;
+const figureUnit = 8.7;
 const monoUnit = 7.25;
 const smallMonoUnit = 6.65;
 

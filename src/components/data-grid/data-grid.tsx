@@ -136,7 +136,7 @@ function Grid(props: DataGridProps) {
     count: center.length,
     getScrollElement: () => box.current,
     estimateSize: (index) => center[index]?.width ?? 100,
-    overscan: 4,
+    overscan: 3,
     scrollMargin: pinnedWidth,
     scrollPaddingStart: pinnedWidth,
   });

@@ -37,7 +37,7 @@ export function GridBody(props: GridBodyProps) {
     count: rows.length,
     getScrollElement: () => box.current,
     estimateSize: () => gridSizes.row,
-    overscan: 12,
+    overscan: 8,
     scrollPaddingStart: headHeight,
     scrollPaddingEnd: gridSizes.row,
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { estimateWidth } from "@/components/data-grid/column-width";
 import { arrangeColumns, moveColumn } from "@/components/data-grid/grid-preferences";
 import { type GridColumn, cellFamily, columnIds, noPreferences } from "@/components/data-grid/grid-types";
+import { nextSort } from "@/components/data-grid/use-columns";
 
 const column = (name: string, family: GridColumn["family"] = "text"): GridColumn => ({ name, type: family, family });
 
@@ -50,5 +51,28 @@ describe("estimateWidth", () => {
   it("is not pushed wide by one long value", () => {
     const rows = Array.from({ length: 40 }, (_, index) => [{ text: index === 0 ? "long ".repeat(40) : "ok" }]);
     expect(estimateWidth(column("status"), 0, rows)).toBeLessThan(120);
+  });
+});
+
+describe("nextSort", () => {
+  const next = (add = false) => ({ direction: "next", add }) as const;
+  it("goes up, down, away", () => {
+    expect(nextSort([], "a", next())).toEqual([{ column: "a", direction: "asc" }]);
+    expect(nextSort([{ column: "a", direction: "asc" }], "a", next())).toEqual([{ column: "a", direction: "desc" }]);
+    expect(nextSort([{ column: "a", direction: "desc" }], "a", next())).toEqual([]);
+  });
+
+  it("keeps the others and their places when one is added", () => {
+    const sort = [
+      { column: "a", direction: "asc" },
+      { column: "b", direction: "asc" },
+    ] as const;
+    expect(nextSort(sort, "a", next(true))).toEqual([
+      { column: "a", direction: "desc" },
+      { column: "b", direction: "asc" },
+    ]);
+    expect(nextSort(sort, "c", next(true)).map(({ column: name }) => name)).toEqual(["a", "b", "c"]);
+    expect(nextSort(sort, "c", next())).toEqual([{ column: "c", direction: "asc" }]);
+    expect(nextSort(sort, "b", { direction: "none", add: true })).toEqual([{ column: "a", direction: "asc" }]);
   });
 });

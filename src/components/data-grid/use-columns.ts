@@ -80,15 +80,23 @@ export function useColumns(options: UseColumnsOptions): GridColumns {
   });
 
   const { columnOrder, columnVisibility, columnPinning, columnSizing, columnResizing } = table.state;
-  useReportedPreferences(
-    {
+  usePreferences({
+    given: preferences,
+    own: {
       order: columnOrder,
       hidden: Object.keys(columnVisibility).filter((id) => columnVisibility[id] === false),
       pinned: columnPinning.start,
       widths: columnSizing,
     },
-    columnResizing.isResizingColumn === false ? onPreferencesChange : undefined,
-  );
+    report: columnResizing.isResizingColumn === false ? onPreferencesChange : undefined,
+    apply: (next) => {
+      const arranged = arrangeColumns(ids, next, defaultPinned(columns, ids));
+      table.setColumnOrder(arranged.order);
+      table.setColumnVisibility(arranged.hidden);
+      table.setColumnPinning({ start: arranged.pinned, end: [] });
+      table.setColumnSizing(next.widths);
+    },
+  });
 
   const byId = useMemo(() => new Map(ids.map((id, index) => [id, index])), [ids]);
   const laid = useMemo(() => {
@@ -188,18 +196,37 @@ export function nextSort(
   return now === undefined ? [...sort, { column, direction: wanted }] : sort.map((entry) => (entry.column === column ? { column, direction: wanted } : entry));
 }
 
-/** Tells the caller what was arranged, once per change and not for what was there at first. */
-function useReportedPreferences(preferences: GridPreferences, report: ((preferences: GridPreferences) => void) | undefined): void {
-  const text = JSON.stringify(preferences);
-  const told = useRef(text);
-  const latest = useRef(report);
+interface UsePreferencesOptions {
+  /** From the caller. */
+  given: GridPreferences;
+  /** As the table has them now. */
+  own: GridPreferences;
+  /** Absent while a column is being dragged. */
+  report: ((preferences: GridPreferences) => void) | undefined;
+  apply: (preferences: GridPreferences) => void;
+}
+
+/** Tells the caller what was arranged, once per change, and takes what the caller arranged elsewhere (the column chooser). */
+function usePreferences({ given, own, report, apply }: UsePreferencesOptions): void {
+  const ownText = JSON.stringify(own);
+  const givenText = JSON.stringify(given);
+  const told = useRef(ownText);
+  const taken = useRef(givenText);
+  const latest = useRef({ report, apply });
   useEffect(() => {
-    latest.current = report;
+    latest.current = { report, apply };
   });
+
+  useEffect(() => {
+    if (taken.current === givenText) return;
+    taken.current = givenText;
+    if (told.current !== givenText) latest.current.apply(JSON.parse(givenText) as GridPreferences);
+  }, [givenText]);
+
   const ready = report !== undefined;
   useEffect(() => {
-    if (!ready || told.current === text) return;
-    told.current = text;
-    latest.current?.(JSON.parse(text) as GridPreferences);
-  }, [text, ready]);
+    if (!ready || told.current === ownText) return;
+    told.current = ownText;
+    latest.current.report?.(JSON.parse(ownText) as GridPreferences);
+  }, [ownText, ready]);
 }
