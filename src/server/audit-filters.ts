@@ -1,10 +1,6 @@
 import { z } from "zod";
 import { ENGINE_IDS } from "@/engines";
-import { ACTIONS } from "@/lib/rights";
-
-/** What the log calls an action: those of lib/rights, and what people do with their own session. */
-export const AUDIT_ACTIONS = [...ACTIONS, "sign in", "sign out", "change password"] as const;
-export const AUDIT_OUTCOMES = ["started", "allowed", "refused", "failed"] as const;
+import { AUDIT_ACTIONS, AUDIT_OUTCOMES } from "@/lib/audit-words";
 
 /** One or several, as an array or as a text with commas. */
 const actions = z.preprocess(

@@ -1,12 +1,11 @@
 import { z } from "zod";
 import { LIMITS } from "@/server/limits";
-import { AUDIT_OUTCOMES, AuditFilters } from "@/server/audit-filters";
-
-export { AUDIT_ACTIONS, AUDIT_OUTCOMES } from "@/server/audit-filters";
+import { AUDIT_OUTCOMES } from "@/lib/audit-words";
+import { AuditFilters } from "@/server/audit-filters";
 
 export const AuditListInput = AuditFilters.extend({
-  /** The `nextBefore` of the page before. */
-  before: z.coerce.number().int().positive().optional(),
+  /** The `nextCursor` of the page before. */
+  cursor: z.coerce.number().int().positive().optional(),
   limit: z.coerce.number().int().min(1).max(LIMITS.pageRowsMax).default(LIMITS.pageRows),
 });
 
@@ -36,7 +35,7 @@ export const AuditEntry = z.object({
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;
 
-export const AuditPage = z.object({ entries: z.array(AuditEntry), nextBefore: z.number().nullable() });
+export const AuditPage = z.object({ entries: z.array(AuditEntry), nextCursor: z.number().nullable() });
 
 export const AuditVerification = z.object({
   ok: z.boolean(),

@@ -5,9 +5,9 @@ import type { AuditFilters } from "@/server/audit-filters";
 import { type AuditEntryView, countAudit, listAudit, newestSeq } from "@/server/audit-list";
 import type { AuditEntry, AuditListInput, AuditPage, AuditSummary } from "./audit.schema";
 
-export async function auditPage({ before, limit, ...filters }: z.infer<typeof AuditListInput>): Promise<z.infer<typeof AuditPage>> {
-  const page = await listAudit(filters, { before, limit });
-  return { entries: page.entries.map(entryOf), nextBefore: page.nextBefore };
+export async function auditPage({ cursor, limit, ...filters }: z.infer<typeof AuditListInput>): Promise<z.infer<typeof AuditPage>> {
+  const page = await listAudit(filters, { before: cursor, limit });
+  return { entries: page.entries.map(entryOf), nextCursor: page.nextBefore };
 }
 
 export async function auditSummary(filters: AuditFilters): Promise<z.infer<typeof AuditSummary>> {

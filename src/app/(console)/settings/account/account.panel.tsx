@@ -8,6 +8,8 @@ import { PageBody, PageHeader } from "@/components/ui/page-header";
 import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { useToast } from "@/components/ui/toast";
 import { trpc } from "@/trpc/client";
+import { AccountSessions } from "./account-sessions";
+import { AccountTokens } from "./account-tokens";
 
 export function AccountPanel({ name, email, role }: { name: string; email: string; role: string }) {
   return (
@@ -27,6 +29,8 @@ export function AccountPanel({ name, email, role }: { name: string; email: strin
           </PanelBody>
         </Panel>
         <ChangePassword />
+        <AccountTokens />
+        <AccountSessions />
       </div>
     </PageBody>
   );
