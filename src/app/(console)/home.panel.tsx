@@ -8,6 +8,7 @@ import { QueryError } from "@/components/query-error";
 import { trpc } from "@/trpc/client";
 import { AttentionList, attentionOf } from "./home-attention";
 import { DatabaseCard } from "./home-card";
+import { DatabaseRows } from "./home-rows";
 import { RecentJobs } from "./home-jobs";
 
 const REFRESH_MS = 15_000;
@@ -29,6 +30,9 @@ export function HomePanel({ mayAdminister }: { mayAdminister: boolean }) {
   }));
   const healthy = states.filter((entry) => entry.overview && !entry.error).length;
   const attention = attentionOf(states);
+  const main = states.filter((entry) => entry.connection.source === "environment");
+  const others = states.filter((entry) => entry.connection.source !== "environment");
+  const now = new Date(backups.dataUpdatedAt || Date.now()).toISOString();
 
   return (
     <PageBody>
@@ -44,11 +48,13 @@ export function HomePanel({ mayAdminister }: { mayAdminister: boolean }) {
           ) : null
         }
       />
-      <div className="grid gap-4 sm:grid-cols-2 xl:grid-cols-4">
-        {states.map((entry) => (
-          <DatabaseCard key={entry.connection.id} {...entry} now={new Date(backups.dataUpdatedAt || Date.now()).toISOString()} />
+      <div className="hidden gap-4 sm:grid sm:grid-cols-2 xl:grid-cols-4">
+        {main.map((entry) => (
+          <DatabaseCard key={entry.connection.id} {...entry} now={now} />
         ))}
       </div>
+      <DatabaseRows className="sm:hidden" title="Databases" states={states} />
+      {others.length > 0 ? <DatabaseRows className="max-sm:hidden" title="More connections" states={others} /> : null}
       <div className="grid gap-4 xl:grid-cols-[minmax(0,5fr)_minmax(0,4fr)]">
         <Panel>
           <PanelHead title="Needs attention" badge={<CountBadge>{attention.length}</CountBadge>} />
