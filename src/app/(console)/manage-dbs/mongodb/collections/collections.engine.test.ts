@@ -166,12 +166,34 @@ describe("documents", () => {
       rows.map((row) => Buffer.from(BSON.serialize(row))),
     );
     for (const sort of ['{"f":1}', '{"f":-1}', '{"f":1,"_id":-1}', '{"g.h":-1,"f":1}', '{"g.h":1,"f":-1,"_id":-1}']) {
-      const order = new Map(Object.entries({ ...(JSON.parse(sort) as Record<string, 1 | -1>), ...(sort.includes("_id") ? {} : { _id: 1 as const }) }));
-      const expected = (await db.collection("sorted").find({}, { sort: order }).toArray()).map((row) => String(row._id));
-      const got = texts(await allPages("sorted", { sort })).map((text) => String(EJSON.parse(text)._id));
-      expect(got.length, sort).toBe(rows.length);
-      expect(new Set(got).size, sort).toBe(rows.length);
-      expect(got, sort).toEqual(expected);
+      const order = new Map(Object.entries(JSON.parse(sort) as Record<string, 1 | -1>));
+      const expected = await db.collection("sorted").find({}, { sort: order }).toArray();
+      const got = texts(await allPages("sorted", { sort })).map((text) => EJSON.parse(text) as BSON.Document);
+      expect(new Set(got.map((row) => String(row["_id"]))).size, sort).toBe(rows.length);
+      const keys = (row: BSON.Document) =>
+        [...order.keys()].map((path) => EJSON.stringify(path === "g.h" ? (row["g"] as BSON.Document)["h"] : (row[path] ?? null)));
+      expect(got.map(keys), sort).toEqual(expected.map(keys));
+    }
+  });
+
+  it("pages through documents that are equal in the sort, whatever the types and the size of the page", async () => {
+    const equal: unknown[] = [1, new Double(1), Long.fromNumber(1), Decimal128.fromString("1.0"), 1, 1, new Double(1)];
+    const near = [Long.fromString("9007199254740993"), new Double(9007199254740992), Long.fromString("9007199254740992"), new Double(0), new Double(-0), 0];
+    const rows = [...equal, ...near, "a", "a", "A", "b", { x: 1 }, { x: new Double(1) }].map((f, index) => ({ _id: 100 - index, f, g: index % 2 }));
+    const plain = rows.map((row) => Buffer.from(BSON.serialize(row)));
+    await insertDocuments(db.collection("equal"), plain);
+    await db.createCollection("collated", { collation: { locale: "en", strength: 2 } });
+    await insertDocuments(db.collection("collated"), plain);
+    for (const collection of ["equal", "collated"]) {
+      for (const sort of ['{"f":1}', '{"f":-1}', '{"g":1,"f":1}']) {
+        for (const limit of [1, 2, 5]) {
+          const ids = texts(await allPages(collection, { sort, limit })).map((text) => EJSON.parse(text)._id as number);
+          expect(
+            [...ids].sort((a, b) => a - b),
+            `${collection} ${sort} ${limit}`,
+          ).toEqual(rows.map((row) => row._id).toReversed());
+        }
+      }
     }
   });
 

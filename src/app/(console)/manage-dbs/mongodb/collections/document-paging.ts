@@ -10,6 +10,9 @@ import { AppError } from "@/server/errors";
  * Pages by key over values of mixed types. `$gt` compares only within a type, so going on after a value takes several
  * queries, run one after the other until the page is full: the rest of the value's own type, then all later types.
  * Together they are complete: every document comes once.
+ *
+ * The server sorts by what was asked for and by nothing else, so that an index on just those fields serves it. Where a page
+ * ends among documents that are equal in the sort, exactly those are read again in the order of `_id`.
  */
 
 /** Types in the order MongoDB sorts them. Null stands for undefined and for a missing field too. */
@@ -33,10 +36,12 @@ const BRACKETS: readonly (readonly number[])[] = [
 ];
 const NULL_BRACKET = 1;
 const NUMBER_BRACKET = 2;
+const STRING_BRACKET = 3;
+const OBJECT_BRACKET = 4;
 /** Types whose values cannot be compared with $gt, or not be sent. */
 const NOT_PAGEABLE: ReadonlySet<number> = new Set([BSON_TYPE.array, BSON_TYPE.regex, BSON_TYPE.dbPointer, BSON_TYPE.code, BSON_TYPE.codeWithScope]);
 
-interface Position {
+export interface Position {
   type: number;
   bracket: number;
   isNaN: boolean;
@@ -49,64 +54,120 @@ const doc = (...entries: [string, unknown][]): OrderedDocument => new Map(entrie
 /** $type takes MinKey as -1. */
 const typeCodes = (brackets: readonly (readonly number[])[]): number[] => brackets.flat().map((type) => (type === BSON_TYPE.minKey ? -1 : type));
 
-/** The order that is really used: what was asked for, and `_id` to make it unique. */
-export function fullOrder(sort: readonly SortField[]): SortField[] {
-  return sort.some((field) => field.path === "_id")
-    ? sort.slice(0, sort.findIndex((field) => field.path === "_id") + 1)
-    : [...sort, { path: "_id", direction: 1 }];
+/** What pages follow: the sorted fields, and `_id` among documents that are equal in all of them. */
+export interface Paging {
+  fields: SortField[];
+  /** `_id` is one of the fields, so they order every document. */
+  unique: boolean;
 }
 
-/**
- * The cursor that continues after a document.
- * @returns the cursor, or in words why nobody can page past this document
- */
-export function cursorAfter(document: Buffer, order: readonly SortField[]): { cursor: string } | { notice: string } {
-  const packed: string[] = [];
-  for (const field of order) {
-    const value = field.path === "_id" ? findTopLevel(document, "_id") : findPath(document, field.path);
-    if (value === null && field.path === "_id")
-      return { notice: "The documents have no _id to page by: only the first page can be shown. Narrow the filter to see others." };
+export function pagingOf(sort: readonly SortField[]): Paging {
+  const id = sort.findIndex((field) => field.path === "_id");
+  if (sort.length === 0) return { fields: [{ path: "_id", direction: 1 }], unique: true };
+  return id === -1 ? { fields: [...sort], unique: false } : { fields: sort.slice(0, id + 1), unique: true };
+}
+
+export interface Phase {
+  filter: OrderedDocument;
+  sort: Map<string, 1 | -1>;
+  /** Documents that are equal in the sort may lie on both sides of a page's end. */
+  hasTies: boolean;
+}
+
+const BY_ID: SortField = { path: "_id", direction: 1 };
+const sortOf = (fields: readonly SortField[]): Map<string, 1 | -1> => new Map(fields.map((field) => [field.path, field.direction]));
+
+/** A document's place in the order. `id` is there when it is one of several equal ones. */
+export interface Place {
+  positions: Position[];
+  id: Position | null;
+}
+
+/** @returns the values of the sorted fields, or in words why nobody can page past this document */
+export function positionsOf(document: Buffer, fields: readonly SortField[]): Position[] | { notice: string } {
+  const positions: Position[] = [];
+  for (const { path } of fields) {
+    const value = path === "_id" ? findTopLevel(document, "_id") : findPath(document, path);
+    if (value === null && path === "_id") return { notice: NO_ID_NOTICE };
     if (value === "array" || value?.type === BSON_TYPE.array) {
       return {
-        notice: `Pages end here: ${JSON.stringify(field.path)} holds an array, and arrays cannot be paged past. Sort by another field, or narrow the filter.`,
+        notice: `Pages end here: ${JSON.stringify(path)} holds an array, and arrays cannot be paged past. Sort by another field, or narrow the filter.`,
       };
     }
-    const bytes = value === null ? Buffer.from([BSON_TYPE.null]) : packValue(value);
     try {
-      positionOf(bytes);
+      positions.push(positionOf(value === null ? Buffer.from([BSON_TYPE.null]) : packValue(value)));
     } catch {
-      return {
-        notice: `Pages end here: a value of ${JSON.stringify(field.path)} cannot be sent back to the server. Sort by another field, or narrow the filter.`,
-      };
+      return { notice: `Pages end here: a value of ${JSON.stringify(path)} cannot be sent back to the server. Sort by another field, or narrow the filter.` };
     }
-    packed.push(bytes.toString("base64"));
   }
-  return { cursor: Buffer.from(JSON.stringify({ order: order.map((field) => [field.path, field.direction]), after: packed })).toString("base64url") };
+  return positions;
+}
+
+export const NO_ID_NOTICE = "The documents have no _id to page by: only the first page can be shown. Narrow the filter to see others.";
+
+export function cursorOf(paging: Paging, place: Place): string {
+  const order = paging.fields.map((field) => [field.path, field.direction]);
+  const after = place.positions.map((position) => position.packed.toString("base64"));
+  return Buffer.from(JSON.stringify({ order, after, ...(place.id ? { id: place.id.packed.toString("base64") } : {}) })).toString("base64url");
 }
 
 /**
- * The conditions that select what comes after a cursor, to be run one after the other with the same sort.
+ * The queries that together find what comes after a cursor, to be run one after the other until the page is full.
  * @throws AppError INVALID when the cursor is damaged or belongs to another order
  */
-export function conditionsAfter(cursor: string, order: readonly SortField[]): OrderedDocument[] {
-  const positions = readCursor(cursor, order);
-  const conditions: OrderedDocument[] = [];
-  for (let level = order.length - 1; level >= 0; level--) {
-    const field = order[level];
+export function phasesAfter(paging: Paging, cursor: string | undefined): Phase[] {
+  const { fields, unique } = paging;
+  const sort = sortOf(fields);
+  if (cursor === undefined) return [{ filter: new Map(), sort, hasTies: !unique }];
+  const { positions, id } = readCursor(cursor, paging);
+  const phases: Phase[] = [];
+  if (id) for (const after of following(BY_ID, id)) phases.push(tiesPhase(fields, positions, after));
+  for (let level = fields.length - 1; level >= 0; level--) {
+    const field = fields[level];
     const position = positions[level];
     if (!field || !position) continue;
-    const ties = order.slice(0, level).flatMap((tied, index) => (positions[index] ? [equalTo(tied, positions[index])] : []));
-    for (const after of following(field, position)) conditions.push(ties.length === 0 ? after : doc(["$and", [...ties, after]]));
+    const ties = equalIn(fields.slice(0, level), positions);
+    for (const after of following(field, position))
+      phases.push({ filter: ties.length === 0 ? after : doc(["$and", [...ties, after]]), sort, hasTies: !unique });
   }
-  return conditions;
+  return phases;
 }
 
-function readCursor(cursor: string, order: readonly SortField[]): Position[] {
+/** The documents equal to a place in every sorted field, in the order of `_id`. */
+export function tiesPhase(fields: readonly SortField[], positions: readonly Position[], further?: OrderedDocument): Phase {
+  return { filter: doc(["$and", [...equalIn(fields, positions), ...(further ? [further] : [])]]), sort: sortOf([BY_ID]), hasTies: false };
+}
+
+function equalIn(fields: readonly SortField[], positions: readonly Position[]): OrderedDocument[] {
+  return fields.flatMap((field, index) => {
+    const position = positions[index];
+    return position ? [equalTo(field, position)] : [];
+  });
+}
+
+/**
+ * Whether two documents are equal in the sort. Numbers of different types and text under a collation only the server can tell.
+ */
+export function compareTies(first: readonly Position[], second: readonly Position[]): "same" | "different" | "ask" {
+  const answers = first.map((position, index) => compareOne(position, second[index]));
+  if (answers.includes("different")) return "different";
+  return answers.includes("ask") ? "ask" : "same";
+}
+
+function compareOne(first: Position, second: Position | undefined): "same" | "different" | "ask" {
+  if (!second || first.bracket !== second.bracket) return "different";
+  if (first.bracket === NULL_BRACKET || (first.isNaN && second.isNaN) || first.packed.equals(second.packed)) return "same";
+  if (first.isNaN || second.isNaN) return "different";
+  return [NUMBER_BRACKET, STRING_BRACKET, OBJECT_BRACKET].includes(first.bracket) ? "ask" : "different";
+}
+
+function readCursor(cursor: string, paging: Paging): Place {
   try {
-    const parsed = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")) as { order?: unknown; after?: unknown };
-    const sameOrder = JSON.stringify(parsed.order) === JSON.stringify(order.map((field) => [field.path, field.direction]));
-    if (!sameOrder || !Array.isArray(parsed.after) || parsed.after.length !== order.length) throw new Error("other order");
-    return parsed.after.map((packed) => positionOf(Buffer.from(String(packed), "base64")));
+    const parsed = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")) as { order?: unknown; after?: unknown; id?: unknown };
+    const sameOrder = JSON.stringify(parsed.order) === JSON.stringify(paging.fields.map((field) => [field.path, field.direction]));
+    if (!sameOrder || !Array.isArray(parsed.after) || parsed.after.length !== paging.fields.length) throw new Error("other order");
+    const unpack = (packed: unknown) => positionOf(Buffer.from(String(packed), "base64"));
+    return { positions: parsed.after.map(unpack), id: parsed.id === undefined || paging.unique ? null : unpack(parsed.id) };
   } catch (error) {
     throw new AppError("INVALID", "This page cannot be continued: its cursor belongs to another sort", {
       fix: "Start again from the first page.",

@@ -1,9 +1,6 @@
 import "server-only";
 
-import type { Collection } from "mongodb";
-
-import { toCutEjson } from "@/app/(console)/manage-dbs/mongodb/bson-ejson";
-import { BsonError, findTopLevel, packValue, unpackValue } from "@/app/(console)/manage-dbs/mongodb/bson-walk";
+import { unpackValue } from "@/app/(console)/manage-dbs/mongodb/bson-walk";
 import { toDriverValue } from "@/app/(console)/manage-dbs/mongodb/bson-values";
 import type {
   CollectionName,
@@ -12,7 +9,9 @@ import type {
   DocumentsPage,
   DocumentView,
 } from "@/app/(console)/manage-dbs/mongodb/collections/collections.schema";
-import { conditionsAfter, cursorAfter, fullOrder } from "@/app/(console)/manage-dbs/mongodb/collections/document-paging";
+import { type PageQuery, readPage } from "@/app/(console)/manage-dbs/mongodb/collections/document-page";
+import { pagingOf, phasesAfter } from "@/app/(console)/manage-dbs/mongodb/collections/document-paging";
+import { documentView } from "@/app/(console)/manage-dbs/mongodb/collections/document-view";
 import { parseFilter, parseProjection, parseSort, type SortField } from "@/app/(console)/manage-dbs/mongodb/ejson-input";
 import type { OrderedDocument } from "@/app/(console)/manage-dbs/mongodb/ejson-values";
 import { requireDatabase, withClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
@@ -20,13 +19,6 @@ import { rawBatches, rawFind } from "@/app/(console)/manage-dbs/mongodb/mongodb.
 import type { CallContext, Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { LIMITS } from "@/server/limits";
-
-/** Documents up to this size travel whole in a page; longer ones are cut to about `PAGE_TEXT_MAX` characters. */
-const PAGE_WHOLE_BYTES_MAX = 16 * 1024;
-const PAGE_TEXT_MAX = 24 * 1024;
-/** A page ends early once this much was read: a hundred documents of 16 MB must not pass through the console. */
-const PAGE_RAW_BYTES_MAX = 48 * 1024 * 1024;
-const KEY_BYTES_MAX = 64 * 1024;
 
 /**
  * One page of documents by key: never skip, never a count. Without a sort it follows `_id`.
@@ -36,89 +28,21 @@ export async function documents(connection: Connection, input: DocumentsInput, c
   const started = performance.now();
   const filter = parseFilter(input.filter);
   const projection = parseProjection(input.projection);
-  const order = fullOrder(parseSort(input.sort));
-  checkProjectionKeepsOrder(projection, order);
-  const conditions = input.after === undefined ? [new Map<string, unknown>()] : conditionsAfter(input.after, order);
+  const paging = pagingOf(parseSort(input.sort));
+  checkProjectionKeepsOrder(projection, paging.fields);
+  const phases = phasesAfter(paging, input.after);
 
-  const page = new PageReader(input.limit, order);
-  await withClient(connection, `${input.collection}: read documents`, async (client) => {
+  return withClient(connection, `${input.collection}: read documents`, async (client) => {
     const collection = client.db(requireDatabase(connection, input.database)).collection(input.collection);
-    for (const condition of conditions) {
-      if (page.full) return;
+    const find = (query: PageQuery) => {
       throwIfCancelled(context.signal);
-      const remainingMs = Math.max(1, Math.ceil(LIMITS.queryTimeoutMs - (performance.now() - started)));
-      await page.read(collection, { filter: both(filter, condition), projection, maxTimeMS: remainingMs, signal: context.signal });
-    }
+      const maxTimeMS = Math.max(1, Math.ceil(LIMITS.queryTimeoutMs - (performance.now() - started)));
+      return rawFind(collection, { projection, ...query, filter: both(filter, query.filter), maxTimeMS, signal: context.signal });
+    };
+    const page = await readPage({ find, phases, paging, limit: input.limit });
+    const pagedBy = paging.fields.map((field) => field.path).join(", ");
+    return { ...page, pagedBy: paging.unique ? pagedBy : `${pagedBy}, _id`, elapsedMs: Math.round(performance.now() - started) };
   });
-  return { ...page.result(), pagedBy: order.map((field) => field.path).join(", "), elapsedMs: Math.round(performance.now() - started) };
-}
-
-class PageReader {
-  full = false;
-  private readonly views: DocumentView[] = [];
-  private readonly limit: number;
-  private readonly order: SortField[];
-  private rawBytes = 0;
-  private textBytes = 0;
-  private last: Buffer | null = null;
-  private repeatedId = false;
-
-  constructor(limit: number, order: SortField[]) {
-    this.limit = limit;
-    this.order = order;
-  }
-
-  /** Adds what one query finds, up to one document past the page: that one only says that there are more. */
-  async read(
-    collection: Collection,
-    query: { filter: OrderedDocument; projection: OrderedDocument; maxTimeMS: number; signal: AbortSignal | undefined },
-  ): Promise<void> {
-    const wanted = this.limit - this.views.length + 1;
-    const cursor = rawFind(collection, {
-      ...query,
-      sort: new Map(this.order.map((field) => [field.path, field.direction])),
-      limit: wanted,
-      batchSize: wanted,
-    });
-    for await (const batch of rawBatches(cursor)) {
-      for (const document of batch) {
-        if (this.isFull()) {
-          this.full = true;
-          return;
-        }
-        this.add(document);
-      }
-    }
-  }
-
-  private isFull(): boolean {
-    return this.views.length >= this.limit || this.rawBytes > PAGE_RAW_BYTES_MAX || this.textBytes > LIMITS.resultBytesMax - PAGE_TEXT_MAX * 2;
-  }
-
-  private add(document: Buffer): void {
-    const view = documentView(document, { wholeBytesMax: PAGE_WHOLE_BYTES_MAX, textMax: PAGE_TEXT_MAX });
-    // A view may repeat an _id ($unwind), and what shares an _id with the last document would be passed over.
-    if (view.key !== null && view.key === this.views.at(-1)?.key) this.repeatedId = true;
-    this.views.push(view);
-    this.rawBytes += document.length;
-    this.textBytes += view.text.length;
-    this.last = document;
-  }
-
-  result(): Pick<DocumentsPage, "documents" | "nextCursor" | "notice"> {
-    if (!this.full || !this.last) return { documents: this.views, nextCursor: null, notice: null };
-    if (this.repeatedId) {
-      return {
-        documents: this.views,
-        nextCursor: null,
-        notice: "Several documents here share an _id, so pages cannot follow it: only the first page can be shown. Narrow the filter to see others.",
-      };
-    }
-    const next = cursorAfter(this.last, this.order);
-    return "cursor" in next
-      ? { documents: this.views, nextCursor: next.cursor, notice: null }
-      : { documents: this.views, nextCursor: null, notice: next.notice };
-  }
 }
 
 /**
@@ -173,40 +97,6 @@ export async function countDocuments(
     const estimate = filter.size === 0 ? await collection.estimatedDocumentCount({ maxTimeMS: LIMITS.exactCountTimeoutMs }) : null;
     return { count: estimate, exact: false, elapsedMs: elapsed() };
   });
-}
-
-export function documentView(document: Buffer, limits: { wholeBytesMax: number; textMax: number }): DocumentView {
-  try {
-    return { key: keyOf(document), problem: null, ...toCutEjson(document, { ...limits, prefix: LIMITS.cellPrefix }) };
-  } catch (error) {
-    if (!(error instanceof BsonError)) throw error;
-    return {
-      key: safely(() => keyOf(document)),
-      text: "{}",
-      bytes: document.length,
-      cuts: [],
-      problem: `This document cannot be shown: ${error.message}. An export or a backup carries it as it is.`,
-    };
-  }
-}
-
-/** The opaque key of a document: its `_id` as raw bytes, so that any type comes back exactly. Null when it cannot be looked up. */
-function keyOf(document: Buffer): string | null {
-  const id = findTopLevel(document, "_id");
-  if (!id || id.end - id.start > KEY_BYTES_MAX) return null;
-  return safely(() => {
-    toDriverValue(id);
-    return packValue(id).toString("base64url");
-  });
-}
-
-function safely<T>(run: () => T): T | null {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof BsonError) return null;
-    throw error;
-  }
 }
 
 /** @throws AppError INVALID when the key is not one this console made */
