@@ -22,7 +22,7 @@ import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/co
 import { BackupTimeline, TimelineLegend } from "@/components/ui/timeline";
 import { ENGINES, type EngineId } from "@/engines";
 import { formatBytes, formatCount, formatDuration } from "@/lib/format";
-import { trpc } from "@/trpc/client";
+import { PASSIVE, trpc } from "@/trpc/client";
 
 const SHOW = ["all", "verified", "failed"] as const;
 const REFRESH_MS = 10_000;
@@ -38,7 +38,7 @@ interface BackupsPanelProps {
 
 /** The backups of one connection: the last 30 days, what runs, and the list. */
 export function BackupsPanel({ engine, connection, may }: BackupsPanelProps) {
-  const query = trpc[engine].backups.list.useQuery({ connection, limit: 200 }, { refetchInterval: REFRESH_MS });
+  const query = trpc[engine].backups.list.useQuery({ connection, limit: 200 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   const running = query.data?.backups.filter((backup) => backup.state === "running") ?? [];
   return (
     <div className="flex flex-col gap-3.5 p-4 max-md:p-3">
@@ -57,7 +57,7 @@ export function BackupsPanel({ engine, connection, may }: BackupsPanelProps) {
 
 /** The backups of every connection one may see. */
 export function AllBackupsPanel({ may }: { may: BackupsPanelProps["may"] }) {
-  const query = trpc.backups.list.useQuery({ limit: 200 }, { refetchInterval: REFRESH_MS });
+  const query = trpc.backups.list.useQuery({ limit: 200 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   return <BackupsView query={query} backups={query.data?.backups} may={may} action={null} running={null} withConnection />;
 }
 

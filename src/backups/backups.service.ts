@@ -7,7 +7,7 @@ import { asAppError, errorJson, startJob } from "@/backups/jobs";
 import { artefactBytes, artefactPath, createArtefact, openArtefact, sha256OfFile } from "@/backups/store";
 import type { Connection } from "@/server/connection";
 import { type BackupRow, findBackup, insertBackup, updateBackup } from "@/server/control-plane/backups.repo";
-import { AppError, isAbort } from "@/server/errors";
+import { AppError, isAbort, throwIfCancelled } from "@/server/errors";
 
 export const SHORT: Record<Connection["engine"], string> = { sqlite: "sq", redis: "rd", postgres: "pg", mongodb: "mg" };
 
@@ -35,7 +35,9 @@ export async function createBackup(options: {
       created_by_name: user.name,
       started_at: startedAt.toISOString(),
     });
-  const job = await startJob({ kind: "backup", connection, user, request: { backupId }, idempotencyKey, prepare }, (context) =>
+  const neverRan = (error: AppError) =>
+    updateBackup(backupId, { state: "failed", error: JSON.stringify(errorJson(error)), finished_at: new Date().toISOString() });
+  const job = await startJob({ kind: "backup", connection, user, request: { backupId }, idempotencyKey, prepare, neverRan }, (context) =>
     runBackup({ backupId, fileName, connection, engine, startedAt, context }),
   );
   // A repeated request answers the job it started the first time, with that job's backup.
@@ -55,6 +57,7 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
   const { backupId, fileName, connection, engine, context } = run;
   const pending = await createArtefact(fileName);
   try {
+    throwIfCancelled(context.signal);
     const content = await engine.write(connection, pending, context);
     const { bytes, streamedSha256 } = await pending.finish();
     context.progress({ phase: "Read back whole", bytesDone: 0, bytesTotal: bytes });
@@ -62,7 +65,7 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
     const { sha256, verification } = await readBack({ engine, artefact, streamedSha256, context });
     context.progress({ phase: "Compare counts" });
     assertSameCounts(content, verification);
-    if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled");
+    throwIfCancelled(context.signal);
     const finishedAt = new Date().toISOString();
     const manifest: Manifest = {
       ...content,
@@ -167,7 +170,7 @@ export async function verifyBackup(options: {
       context.log("verified");
       return { backupId: backup.id, method: verification.method };
     } catch (error) {
-      if (!isAbort(error)) {
+      if (isAboutTheFile(error, context)) {
         await updateBackup(backup.id, {
           state: "failed",
           verified_at: null,
@@ -181,9 +184,17 @@ export async function verifyBackup(options: {
   return { jobId };
 }
 
+/** Whether a failed verification says something about the file, and not only that it could not be read here and now. */
+function isAboutTheFile(error: unknown, { signal }: JobContext): boolean {
+  if (signal.aborted || isAbort(error)) return false;
+  const elsewhere: AppErrorCode[] = ["TOOL_MISSING", "UNSUPPORTED", "TIMEOUT", "LIMIT_EXCEEDED", "UNREACHABLE", "TOO_MANY_REQUESTS"];
+  return !(error instanceof AppError && elsewhere.includes(error.code));
+}
+
 /** SHA-256, structure and counts of a stored backup against its manifest. @throws AppError saying what is off */
 export async function checkArtefact(options: { backup: BackupRow; engine: BackupEngine; context: JobContext }): Promise<Verification> {
   const { backup, engine, context } = options;
+  throwIfCancelled(context.signal);
   const { artefact, manifest } = await storedArtefact(backup);
   context.progress({ phase: "Read back whole", bytesDone: 0, bytesTotal: artefact.bytes });
   if (artefact.bytes !== manifest.bytes) {

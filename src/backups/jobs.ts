@@ -8,6 +8,7 @@ import { join } from "node:path";
 import PQueue from "p-queue";
 import type { JobContext, Progress } from "@/backups/engine";
 import { childIdentity, type ChildIdentity } from "@/backups/children";
+import { appendAudit } from "@/server/audit";
 import * as jobsRepo from "@/server/control-plane/jobs.repo";
 import { AppError, isAbort } from "@/server/errors";
 import { LIMITS } from "@/server/limits";
@@ -23,8 +24,10 @@ export interface JobRequest {
   request: Record<string, unknown>;
   /** The same key answers the same job: a double click starts one. */
   idempotencyKey?: string | undefined;
-  /** Runs once the job has its id and before it can start: rows that the work itself expects. */
+  /** Runs once for a new job, when it has its id and before it can start: rows that the work itself expects. When it throws there is no job. */
   prepare?(jobId: string): Promise<void>;
+  /** Undoes `prepare` for a job that was cancelled while it waited: its work never runs. */
+  neverRan?(error: AppError): Promise<void>;
 }
 
 interface Running {
@@ -32,8 +35,8 @@ interface Running {
   progress: Progress;
   children: ChildIdentity[];
   lines: number;
-  /** Set when it is too late to cancel. */
-  committed: boolean;
+  /** False while it waits for its turn. */
+  started: boolean;
 }
 
 interface Runner {
@@ -68,27 +71,44 @@ export async function startJob(
   const state = runner();
   await jobsRepo.insertJob({ ...job, id: jobId, bootId: state.bootId, idempotencyKey });
   await job.prepare?.(jobId);
-  const running: Running = { controller: new AbortController(), progress: {}, children: [], lines: 0, committed: false };
+  const running: Running = { controller: new AbortController(), progress: {}, children: [], lines: 0, started: false };
   state.running.set(jobId, running);
   const server = `${job.connection.engine}|${job.connection.address}`;
   const queue = state.byServer.get(server) ?? new PQueue({ concurrency: 1 });
   state.byServer.set(server, queue);
+  const begin = () => perform({ jobId, job, running, run });
+  // A job that is cancelled while it waits does not wait for its turn to say so.
+  running.controller.signal.addEventListener("abort", () => void begin(), { once: true });
   void queue
-    .add(() => state.all.add(() => perform(jobId, running, run)))
+    .add(() => state.all.add(begin))
+    .catch((error: unknown) => logger().error({ jobId, error }, "the end of a job could not be written"))
     .finally(() => {
       if (queue.size === 0 && queue.pending === 0) state.byServer.delete(server);
     });
   return { jobId, request: job.request };
 }
 
-async function perform(jobId: string, running: Running, run: (context: JobContext) => Promise<Record<string, unknown>>): Promise<void> {
+interface Turn {
+  jobId: string;
+  job: JobRequest;
+  running: Running;
+  run(context: JobContext): Promise<Record<string, unknown>>;
+}
+
+/** Runs the work, also when it was cancelled before: the work itself knows what it must mark as not done. */
+async function perform({ jobId, job, running, run }: Turn): Promise<void> {
+  if (running.started) return;
+  running.started = true;
   const { signal } = running.controller;
-  const scratchDir = await mkdtemp(join(tmpdir(), `foundry-job-${jobId}-`));
+  // Cancelled while it waited: it has ended already.
+  if (signal.aborted) return;
+  running.begun = true;
   const flush = throttledProgress(jobId, running);
-  const context: JobContext = {
+  let scratchDir: string | null = null;
+  const contextIn = (directory: string): JobContext => ({
     signal,
     jobId,
-    scratchDir,
+    scratchDir: directory,
     progress(change) {
       running.progress = { ...running.progress, ...change };
       flush.soon();
@@ -102,21 +122,20 @@ async function perform(jobId: string, running: Running, run: (context: JobContex
     },
   };
   try {
-    if (signal.aborted) throw new AppError("CANCELLED", "Cancelled before it started");
     await jobsRepo.updateJob(jobId, { state: "running", started_at: new Date().toISOString() });
     notify(jobId);
-    const outcome = await run(context);
+    const outcome = await run(contextIn(scratchDir));
     await flush.now();
-    await end(jobId, "succeeded", { outcome: JSON.stringify(outcome) });
+    await end({ jobId, job, state: "succeeded", change: { outcome: JSON.stringify(outcome) } });
   } catch (error) {
     await flush.now();
     const cancelled = signal.aborted || isAbort(error);
     const shown = cancelled ? new AppError("CANCELLED", "Cancelled by a person") : asAppError(error, jobId);
     logLine(jobId, running, cancelled ? "cancelled" : `failed: ${shown.message}${shown.detail ? ` (${shown.detail})` : ""}`);
-    await end(jobId, cancelled ? "cancelled" : "failed", { error: JSON.stringify(errorJson(shown)) });
+    await end({ jobId, job, state: cancelled ? "cancelled" : "failed", change: { error: JSON.stringify(errorJson(shown)) } });
   } finally {
     runner().running.delete(jobId);
-    await rm(scratchDir, { recursive: true, force: true });
+    if (scratchDir) await rm(scratchDir, { recursive: true, force: true });
     notify(jobId);
   }
 }
@@ -137,8 +156,32 @@ export function asAppError(error: unknown, jobId: string): AppError {
   return new AppError("INTERNAL", `The console failed at this; the log has it under job ${jobId}`, { ...(code ? { detail: String(code) } : {}) });
 }
 
-function end(jobId: string, state: "succeeded" | "failed" | "cancelled", change: { outcome?: string; error?: string }): Promise<void> {
-  return jobsRepo.updateJob(jobId, { state, ended_at: new Date().toISOString(), ...change });
+interface Ending {
+  jobId: string;
+  job: JobRequest;
+  state: "succeeded" | "failed" | "cancelled";
+  change: { outcome?: string; error?: string };
+}
+
+/** Writes the end of a job, and into the audit log: the procedure's own row only says that it was started. */
+async function end({ jobId, job, state, change }: Ending): Promise<void> {
+  await jobsRepo.updateJob(jobId, { state, ended_at: new Date().toISOString(), ...change });
+  await appendAudit({
+    actor_id: job.user.id,
+    actor_name: job.user.name,
+    role: null,
+    session: null,
+    address: null,
+    action: job.kind === "restore" ? "restore" : "backup",
+    connection_id: job.connection.id,
+    procedure: `job ${job.kind}`,
+    target: String(job.request["target"] ?? job.request["backupId"] ?? "").slice(0, 300),
+    input: JSON.stringify({ jobId, ...job.request }),
+    outcome: state === "succeeded" ? "allowed" : "failed",
+    detail: state,
+    request_id: `job ${jobId}`,
+    completes: null,
+  });
 }
 
 function logLine(jobId: string, running: Running, text: string): void {
@@ -170,7 +213,18 @@ const notify = (jobId: string): void => void runner().events.emit("change", jobI
 export async function cancelJob(jobId: string): Promise<void> {
   const running = runner().running.get(jobId);
   if (!running) throw new AppError("CONFLICT", "This job has ended already", { fix: "Look at its outcome." });
-  running.controller.abort(new AppError("CANCELLED", "Cancelled by a person"));
+  await stopOne(jobId, running, new AppError("CANCELLED", "Cancelled by a person"));
+}
+
+/** Ends a waiting job at once; a running one gets the signal and ends itself. */
+async function stopOne(jobId: string, running: Running, reason: AppError): Promise<void> {
+  running.controller.abort(reason);
+  if (running.begun) return;
+  runner().running.delete(jobId);
+  logLine(jobId, running, "cancelled before it started");
+  await running.neverRan?.(reason);
+  await end(jobId, "cancelled", { error: JSON.stringify(errorJson(reason)) });
+  notify(jobId);
 }
 
 /** Ticks at each change of the job (of any job when no id is given) until the signal ends; the caller reads the row. Listens from the call on. */
@@ -188,6 +242,6 @@ export function jobChanges(jobId: string | null, signal: AbortSignal): AsyncIter
 /** Aborts everything at shutdown and waits, bounded, for the ends to be written. */
 export async function stopJobs(timeoutMs: number): Promise<void> {
   const state = runner();
-  for (const running of state.running.values()) running.controller.abort(new AppError("CANCELLED", "The console is stopping"));
+  for (const [jobId, running] of state.running) await stopOne(jobId, running, new AppError("CANCELLED", "The console is stopping"));
   await Promise.race([state.all.onIdle(), new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
 }

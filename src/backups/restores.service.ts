@@ -5,7 +5,7 @@ import { checkArtefact, storedArtefact } from "@/backups/backups.service";
 import { startJob } from "@/backups/jobs";
 import type { Connection } from "@/server/connection";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
-import { AppError } from "@/server/errors";
+import { AppError, throwIfCancelled } from "@/server/errors";
 import { single } from "@/server/single";
 
 export interface RestoreRequest {
@@ -30,17 +30,24 @@ export async function startRestore(request: RestoreRequest): Promise<{ jobId: st
   const { backup, connection, target, user, idempotencyKey } = request;
   const lock = `${connection.engine}|${connection.address}|${connection.database ?? ""}|${target.name}`;
   const locks = single("restore-locks", () => new Set<string>());
-  if (locks.has(lock)) throw new AppError("CONFLICT", `Another restore into ${target.name} is running`, { fix: "Wait until it has ended." });
-  locks.add(lock);
-  try {
-    const { jobId } = await startJob({ kind: "restore", connection, user, request: { backupId: backup.id, target: target.name }, idempotencyKey }, (context) =>
-      runRestore(request, context).finally(() => locks.delete(lock)),
-    );
-    return { jobId };
-  } catch (error) {
-    locks.delete(lock);
-    throw error;
-  }
+  const unlock = () => void locks.delete(lock);
+  const { jobId } = await startJob(
+    {
+      kind: "restore",
+      connection,
+      user,
+      request: { backupId: backup.id, target: target.name },
+      idempotencyKey,
+      // Here, so that a repeated request meets its own job and not its own lock.
+      async prepare() {
+        if (locks.has(lock)) throw new AppError("CONFLICT", `Another restore into ${target.name} is running`, { fix: "Wait until it has ended." });
+        locks.add(lock);
+      },
+      neverRan: async () => unlock(),
+    },
+    (context) => runRestore(request, context).finally(unlock),
+  );
+  return { jobId };
 }
 
 interface Compared {
@@ -69,7 +76,7 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
   let compared: Compared[];
   try {
     compared = await phase("Compare", async () => compare(manifest.objects, staged));
-    if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled");
+    throwIfCancelled(context.signal);
   } catch (error) {
     await phase("Tidy up", () => staged.discard());
     throw error;

@@ -108,6 +108,13 @@ export async function sha256OfFile(path: string, signal?: AbortSignal, onBytes?:
   return hash.digest("hex");
 }
 
+/** Removes an artefact and its manifest, where they are. */
+export async function removeArtefact(fileName: string): Promise<void> {
+  const path = artefactPath(fileName);
+  await rm(path, { force: true });
+  await rm(`${path}.manifest.json`, { force: true });
+}
+
 /** Removes what an interrupted write left. `keep` names partial files still being written. */
 export async function sweepPartials(keep: ReadonlySet<string>): Promise<string[]> {
   const names = await readdir(storeDir()).catch(() => [] as string[]);

@@ -3,7 +3,7 @@ import "server-only";
 import { endChild, type ChildIdentity } from "@/backups/children";
 import type { BackupEngine } from "@/backups/engine";
 import { runner } from "@/backups/jobs";
-import { sweepPartials } from "@/backups/store";
+import { removeArtefact, sweepPartials } from "@/backups/store";
 import { runningBackupsOfJobs, updateBackup } from "@/server/control-plane/backups.repo";
 import { insertLine, type JobRow, unfinishedOfOtherBoots, updateJob } from "@/server/control-plane/jobs.repo";
 import { connectionById } from "@/server/connections";
@@ -16,6 +16,8 @@ export async function sweepAfterCrash(engineOf: (connectionId: string) => Backup
   const jobs = await unfinishedOfOtherBoots(runner().bootId);
   for (const job of jobs) await sweepJob(job, engineOf);
   for (const backup of await runningBackupsOfJobs(jobs.map((job) => job.id))) {
+    // A crash between the file's name and the catalogue's row leaves a file that nothing vouches for.
+    await removeArtefact(backup.file_name);
     await updateBackup(backup.id, { state: "failed", error: JSON.stringify({ ...CRASHED, fix: "Take a new backup." }), finished_at: new Date().toISOString() });
   }
   await sweepPartials(new Set());

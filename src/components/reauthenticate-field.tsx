@@ -2,7 +2,7 @@
 import { Field, Input } from "@/components/ui/input";
 
 /** Asked where a sign-in is older than five minutes and the act is grave. */
-export function ReauthenticateField({ value, onChange }: { value: string; onChange(value: string): void }) {
+export function ReauthenticateField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
   return (
     <Field id="again" label="Your password" hint="Your sign-in is older than five minutes.">
       <Input

@@ -9,12 +9,12 @@ import { LinesSkeleton } from "@/components/ui/skeleton";
 import { ENGINES, type EngineId } from "@/engines";
 import { formatDuration } from "@/lib/format";
 import { jobShare, jobTitle } from "@/lib/job-words";
-import { trpc } from "@/trpc/client";
+import { PASSIVE, trpc } from "@/trpc/client";
 
 const REFRESH_MS = 5_000;
 
 export function RecentJobs() {
-  const query = trpc.jobs.list.useQuery({ limit: 6 }, { refetchInterval: REFRESH_MS });
+  const query = trpc.jobs.list.useQuery({ limit: 6 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   if (!query.data)
     return (
       <div className="p-4">

@@ -5,7 +5,7 @@ import { CountBadge } from "@/components/ui/badge";
 import { PageBody, PageHeader } from "@/components/ui/page-header";
 import { Panel, PanelHead } from "@/components/ui/panel";
 import { QueryError } from "@/components/query-error";
-import { trpc } from "@/trpc/client";
+import { PASSIVE, trpc } from "@/trpc/client";
 import { AttentionList, attentionOf } from "./home-attention";
 import { DatabaseCard } from "./home-card";
 import { DatabaseRows } from "./home-rows";
@@ -16,10 +16,10 @@ const REFRESH_MS = 15_000;
 /** Where am I, is it healthy, when was the last good backup: one look. */
 export function HomePanel({ mayAdminister }: { mayAdminister: boolean }) {
   const list = trpc.connections.list.useQuery({});
-  const backups = trpc.backups.list.useQuery({ limit: 500, sinceDays: 30 }, { refetchInterval: REFRESH_MS });
+  const backups = trpc.backups.list.useQuery({ limit: 500, sinceDays: 30 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   const connections = (list.data?.connections ?? []).filter((entry) => entry.source !== "built-in");
   const overviews = trpc.useQueries((t) =>
-    connections.map((entry) => t[entry.engine].overview({ connection: entry.name }, { refetchInterval: REFRESH_MS, staleTime: REFRESH_MS })),
+    connections.map((entry) => t[entry.engine].overview({ connection: entry.name }, { refetchInterval: REFRESH_MS, staleTime: REFRESH_MS, ...PASSIVE })),
   );
   if (list.error && !list.data) return <QueryError className="grow" error={list.error} onRetry={() => void list.refetch()} />;
   const states = connections.map((connection, index) => ({
@@ -38,7 +38,7 @@ export function HomePanel({ mayAdminister }: { mayAdminister: boolean }) {
     <PageBody>
       <PageHeader
         title="Home"
-        note={`${connections.length} databases, ${healthy} connected`}
+        note={overviews.some((query) => query.isPending) ? `${connections.length} databases` : `${connections.length} databases, ${healthy} connected`}
         end={
           mayAdminister ? (
             <ButtonLink href="/settings/connections">

@@ -14,7 +14,7 @@ import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/co
 import { ENGINES, type EngineId } from "@/engines";
 import { formatDuration } from "@/lib/format";
 import { jobShare, jobTitle } from "@/lib/job-words";
-import { trpc } from "@/trpc/client";
+import { PASSIVE, trpc } from "@/trpc/client";
 
 export const JOB_BADGE: Record<JobView["state"], BadgeState> = {
   queued: "queued",
@@ -27,7 +27,7 @@ export const JOB_BADGE: Record<JobView["state"], BadgeState> = {
 const REFRESH_MS = 3_000;
 
 export function JobsPanel() {
-  const query = trpc.jobs.list.useQuery({ limit: 100 }, { refetchInterval: REFRESH_MS });
+  const query = trpc.jobs.list.useQuery({ limit: 100 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   const jobs = query.data?.jobs;
   return (
     <PageBody>

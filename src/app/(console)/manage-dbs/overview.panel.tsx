@@ -17,7 +17,7 @@ import { EmptyState } from "@/components/ui/states";
 import { TimelineStrip } from "@/components/ui/timeline";
 import { ENGINES, type EngineId } from "@/engines";
 import { formatBytes, formatCount } from "@/lib/format";
-import { type RouterOutputs, trpc } from "@/trpc/client";
+import { PASSIVE, type RouterOutputs, trpc } from "@/trpc/client";
 
 type Overview = RouterOutputs["sqlite"]["overview"];
 type Backup = RouterOutputs["sqlite"]["backups"]["list"]["backups"][number];
@@ -25,7 +25,7 @@ type Backup = RouterOutputs["sqlite"]["backups"]["list"]["backups"][number];
 const REFRESH_MS = 15_000;
 
 export function OverviewPanel({ engine, connection, mayBackUp }: { engine: EngineId; connection: string; mayBackUp: boolean }) {
-  const overview = trpc[engine].overview.useQuery({ connection }, { refetchInterval: REFRESH_MS });
+  const overview = trpc[engine].overview.useQuery({ connection }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   if (overview.error && !overview.data)
     return <QueryError className="grow" error={overview.error} onRetry={() => void overview.refetch()} retrying={overview.isFetching} />;
   if (!overview.data) return <OverviewSkeleton />;
@@ -69,7 +69,7 @@ function FactBadge({ text, tone }: { text: string; tone: "ok" | "warn" | "plain"
 }
 
 function SafetyPanel({ engine, connection, mayBackUp }: { engine: EngineId; connection: string; mayBackUp: boolean }) {
-  const query = trpc[engine].backups.list.useQuery({ connection, limit: 100 }, { refetchInterval: REFRESH_MS });
+  const query = trpc[engine].backups.list.useQuery({ connection, limit: 100 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   const backups = query.data?.backups ?? [];
   const good = backups.find((backup) => backup.state === "complete" && backup.verifiedAt !== null);
   const href = `/manage-dbs/${engine}/${encodeURIComponent(connection)}/backups`;
