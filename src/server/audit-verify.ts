@@ -20,7 +20,7 @@ export interface AuditVerification {
   elapsedMs: number;
 }
 
-const BATCH_ROWS = 1_000;
+const BATCH_ROWS = 250;
 /** Fewer rows than this may not have been written to the file of heads yet. */
 const ROWS_WITHOUT_ANCHOR = 200;
 

@@ -259,4 +259,29 @@ describe("reading", () => {
     expect(await count({ to: "2020-01-01T00:00:00.000Z" })).toBe(0);
     expect(await countAudit({}, 2)).toEqual({ count: 2, more: true });
   });
+
+  it("reads a long log in slices without a gap, a double, or a long silence", async () => {
+    await run(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+      INSERT INTO audit (at, actor_id, actor_name, action, procedure, target, input, outcome, detail, request_id, previous_hash, hash)
+      SELECT strftime('%Y-%m-%dT%H:%M:%fZ', '2026-01-01', '+' || i || ' seconds'), 'u' || (i % 9000), 'x', 'read', 'p', 't', '{}', 'allowed', '', 'r', '', '' FROM n`);
+    const found = async (filters: Parameters<typeof listAudit>[0], limit: number) => {
+      const seen: number[] = [];
+      for (let before: number | undefined, more = true; more;) {
+        const page = await listAudit(filters, { before, limit });
+        seen.push(...page.entries.map(({ seq }) => seq));
+        more = page.nextBefore !== null;
+        before = page.nextBefore ?? undefined;
+      }
+      return seen;
+    };
+    expect(await found({ actorId: "u17" }, 2)).toEqual([45_017, 36_017, 27_017, 18_017, 9_017, 17]);
+    expect(await found({ from: "2026-01-01T07:00:00.000Z", to: "2026-01-01T07:00:03.000Z" }, 2)).toEqual([25_202, 25_201, 25_200]);
+    expect(await countAudit({ actorId: "u17" })).toEqual({ count: 6, more: false });
+    expect(await countAudit({})).toEqual({ count: 10_000, more: true });
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1), 1);
+    await listAudit({ search: "nothing like it" });
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(1);
+  });
 });

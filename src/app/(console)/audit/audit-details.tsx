@@ -29,7 +29,7 @@ export function AuditDetails({ entry }: { entry: Entry }) {
       </div>
       <div className="min-w-0">
         <h3 className="py-1 text-fg-3">Chain</h3>
-        <dl className="grid grid-cols-[3.5rem_1fr] gap-y-1 font-mono text-12">
+        <dl className="grid grid-cols-[3.5rem_1fr] items-center gap-y-0.5 font-mono text-12">
           <dt className="text-fg-3">row</dt>
           <dd>
             {formatCount(entry.seq)}

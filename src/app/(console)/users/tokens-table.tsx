@@ -66,7 +66,9 @@ export function TokensTable({ tokens, withPerson = false, onRevoke, revoking }: 
             <TableCell className="whitespace-nowrap">
               {token.lastUsedAt ? <RelativeTime time={token.lastUsedAt} /> : <span className="text-fg-3">never</span>}
             </TableCell>
-            <TableCell className="whitespace-nowrap">{token.expiresAt ? <RelativeTime time={token.expiresAt} /> : <Badge tone="amber">never</Badge>}</TableCell>
+            <TableCell className="whitespace-nowrap">
+              {token.expiresAt ? <RelativeTime time={token.expiresAt} show="moment" /> : <Badge tone="amber">never</Badge>}
+            </TableCell>
             <TableCell className="whitespace-nowrap max-md:hidden">
               <RelativeTime time={token.createdAt} />
             </TableCell>
