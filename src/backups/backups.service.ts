@@ -7,7 +7,7 @@ import { asAppError, errorJson, startJob } from "@/backups/jobs";
 import { artefactBytes, artefactPath, createArtefact, openArtefact, sha256OfFile } from "@/backups/store";
 import type { Connection } from "@/server/connection";
 import { type BackupRow, findBackup, insertBackup, updateBackup } from "@/server/control-plane/backups.repo";
-import { AppError, isAbort, throwIfCancelled } from "@/server/errors";
+import { AppError, type AppErrorCode, isAbort, throwIfCancelled } from "@/server/errors";
 
 export const SHORT: Record<Connection["engine"], string> = { sqlite: "sq", redis: "rd", postgres: "pg", mongodb: "mg" };
 
@@ -35,9 +35,7 @@ export async function createBackup(options: {
       created_by_name: user.name,
       started_at: startedAt.toISOString(),
     });
-  const neverRan = (error: AppError) =>
-    updateBackup(backupId, { state: "failed", error: JSON.stringify(errorJson(error)), finished_at: new Date().toISOString() });
-  const job = await startJob({ kind: "backup", connection, user, request: { backupId }, idempotencyKey, prepare, neverRan }, (context) =>
+  const job = await startJob({ kind: "backup", connection, user, request: { backupId }, idempotencyKey, prepare }, (context) =>
     runBackup({ backupId, fileName, connection, engine, startedAt, context }),
   );
   // A repeated request answers the job it started the first time, with that job's backup.

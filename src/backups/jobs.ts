@@ -26,8 +26,6 @@ export interface JobRequest {
   idempotencyKey?: string | undefined;
   /** Runs once for a new job, when it has its id and before it can start: rows that the work itself expects. When it throws there is no job. */
   prepare?(jobId: string): Promise<void>;
-  /** Undoes `prepare` for a job that was cancelled while it waited: its work never runs. */
-  neverRan?(error: AppError): Promise<void>;
 }
 
 interface Running {
@@ -65,23 +63,27 @@ export async function startJob(
 ): Promise<{ jobId: string; request: Record<string, unknown> }> {
   // Scoped to the person and the place: nobody can meet another's job by guessing a key.
   const idempotencyKey = job.idempotencyKey ? `${job.user.id}|${job.kind}|${job.connection.id}|${job.idempotencyKey}` : undefined;
-  const known = idempotencyKey ? await jobsRepo.findByIdempotencyKey(idempotencyKey) : undefined;
-  if (known) return { jobId: known.id, request: JSON.parse(known.request) as Record<string, unknown> };
   const jobId = randomBytes(6).toString("hex");
   const state = runner();
-  await jobsRepo.insertJob({ ...job, id: jobId, bootId: state.bootId, idempotencyKey });
-  await job.prepare?.(jobId);
+  const isNew = await jobsRepo.insertJob({ ...job, id: jobId, bootId: state.bootId, idempotencyKey });
+  const known = !isNew && idempotencyKey ? await jobsRepo.findByIdempotencyKey(idempotencyKey) : undefined;
+  if (known) return { jobId: known.id, request: JSON.parse(known.request) as Record<string, unknown> };
+  try {
+    await job.prepare?.(jobId);
+  } catch (error) {
+    await jobsRepo.deleteJob(jobId);
+    throw error;
+  }
   const running: Running = { controller: new AbortController(), progress: {}, children: [], lines: 0, started: false };
   state.running.set(jobId, running);
   const server = `${job.connection.engine}|${job.connection.address}`;
   const queue = state.byServer.get(server) ?? new PQueue({ concurrency: 1 });
   state.byServer.set(server, queue);
-  const begin = () => perform({ jobId, job, running, run });
+  const begin = () => perform({ jobId, job, running, run }).catch((error: unknown) => logger().error({ jobId, error }, "the end of a job could not be written"));
   // A job that is cancelled while it waits does not wait for its turn to say so.
   running.controller.signal.addEventListener("abort", () => void begin(), { once: true });
   void queue
     .add(() => state.all.add(begin))
-    .catch((error: unknown) => logger().error({ jobId, error }, "the end of a job could not be written"))
     .finally(() => {
       if (queue.size === 0 && queue.pending === 0) state.byServer.delete(server);
     });
@@ -100,9 +102,6 @@ async function perform({ jobId, job, running, run }: Turn): Promise<void> {
   if (running.started) return;
   running.started = true;
   const { signal } = running.controller;
-  // Cancelled while it waited: it has ended already.
-  if (signal.aborted) return;
-  running.begun = true;
   const flush = throttledProgress(jobId, running);
   let scratchDir: string | null = null;
   const contextIn = (directory: string): JobContext => ({
@@ -120,8 +119,9 @@ async function perform({ jobId, job, running, run }: Turn): Promise<void> {
       running.children.push(identity);
       void jobsRepo.updateJob(jobId, { children: JSON.stringify(running.children) });
     },
-  };
+  });
   try {
+    scratchDir = await mkdtemp(join(tmpdir(), `foundry-job-${jobId}-`));
     await jobsRepo.updateJob(jobId, { state: "running", started_at: new Date().toISOString() });
     notify(jobId);
     const outcome = await run(contextIn(scratchDir));
@@ -213,18 +213,7 @@ const notify = (jobId: string): void => void runner().events.emit("change", jobI
 export async function cancelJob(jobId: string): Promise<void> {
   const running = runner().running.get(jobId);
   if (!running) throw new AppError("CONFLICT", "This job has ended already", { fix: "Look at its outcome." });
-  await stopOne(jobId, running, new AppError("CANCELLED", "Cancelled by a person"));
-}
-
-/** Ends a waiting job at once; a running one gets the signal and ends itself. */
-async function stopOne(jobId: string, running: Running, reason: AppError): Promise<void> {
-  running.controller.abort(reason);
-  if (running.begun) return;
-  runner().running.delete(jobId);
-  logLine(jobId, running, "cancelled before it started");
-  await running.neverRan?.(reason);
-  await end(jobId, "cancelled", { error: JSON.stringify(errorJson(reason)) });
-  notify(jobId);
+  running.controller.abort(new AppError("CANCELLED", "Cancelled by a person"));
 }
 
 /** Ticks at each change of the job (of any job when no id is given) until the signal ends; the caller reads the row. Listens from the call on. */
@@ -242,6 +231,6 @@ export function jobChanges(jobId: string | null, signal: AbortSignal): AsyncIter
 /** Aborts everything at shutdown and waits, bounded, for the ends to be written. */
 export async function stopJobs(timeoutMs: number): Promise<void> {
   const state = runner();
-  for (const [jobId, running] of state.running) await stopOne(jobId, running, new AppError("CANCELLED", "The console is stopping"));
+  for (const running of state.running.values()) running.controller.abort(new AppError("CANCELLED", "The console is stopping"));
   await Promise.race([state.all.onIdle(), new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
 }

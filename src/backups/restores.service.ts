@@ -43,7 +43,6 @@ export async function startRestore(request: RestoreRequest): Promise<{ jobId: st
         if (locks.has(lock)) throw new AppError("CONFLICT", `Another restore into ${target.name} is running`, { fix: "Wait until it has ended." });
         locks.add(lock);
       },
-      neverRan: async () => unlock(),
     },
     (context) => runRestore(request, context).finally(unlock),
   );

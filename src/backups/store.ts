@@ -5,7 +5,7 @@ import "server-only";
  */
 import { createHash } from "node:crypto";
 import { constants, createReadStream, createWriteStream } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Transform, type Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -64,6 +64,8 @@ export async function createArtefact(fileName: string): Promise<PendingArtefact>
     stream,
     async finish() {
       await written;
+      // An engine that writes the file itself leaves it as the umask says.
+      await chmod(partial, 0o600);
       await syncPath(partial);
       const { size } = await lstat(partial);
       return { bytes: size, streamedSha256: hash?.digest("hex") ?? null };

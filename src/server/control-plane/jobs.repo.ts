@@ -5,6 +5,7 @@ import type { JobsTable } from "./schema";
 
 export type JobRow = Selectable<JobsTable>;
 
+/** @returns false when there is a job of this idempotency key already; then nothing was written */
 export async function insertJob(job: {
   id: string;
   bootId: string;
@@ -13,8 +14,8 @@ export async function insertJob(job: {
   user: { id: string; name: string };
   request: Record<string, unknown>;
   idempotencyKey?: string | undefined;
-}): Promise<void> {
-  await controlPlane()
+}): Promise<boolean> {
+  const result = await controlPlane()
     .insertInto("jobs")
     .values({
       id: job.id,
@@ -34,7 +35,13 @@ export async function insertJob(job: {
       started_at: null,
       ended_at: null,
     })
-    .execute();
+    .onConflict((conflict) => conflict.column("idempotency_key").doNothing())
+    .executeTakeFirst();
+  return result.numInsertedOrUpdatedRows === 1n;
+}
+
+export async function deleteJob(id: string): Promise<void> {
+  await controlPlane().deleteFrom("jobs").where("id", "=", id).execute();
 }
 
 export async function updateJob(id: string, change: Updateable<JobsTable>): Promise<void> {
@@ -54,17 +61,32 @@ export async function insertLine(jobId: string, text: string): Promise<void> {
 }
 
 /** Newest first, after the cursor (`created_at|id` of the last one seen). */
-export function listJobs(options: { before?: { createdAt: string; id: string } | undefined; limit: number; states?: JobRow["state"][] | undefined; connectionId?: string | undefined }): Promise<JobRow[]> {
+export function listJobs(options: {
+  before?: { createdAt: string; id: string } | undefined;
+  limit: number;
+  states?: JobRow["state"][] | undefined;
+  connectionId?: string | undefined;
+}): Promise<JobRow[]> {
   let query = controlPlane().selectFrom("jobs").selectAll().orderBy("created_at", "desc").orderBy("id", "desc").limit(options.limit);
   const { before, states, connectionId } = options;
-  if (before) query = query.where((where) => where.or([where("created_at", "<", before.createdAt), where.and([where("created_at", "=", before.createdAt), where("id", "<", before.id)])]));
+  if (before)
+    query = query.where((where) =>
+      where.or([where("created_at", "<", before.createdAt), where.and([where("created_at", "=", before.createdAt), where("id", "<", before.id)])]),
+    );
   if (states) query = query.where("state", "in", states);
   if (connectionId) query = query.where("connection_id", "=", connectionId);
   return query.execute();
 }
 
 export function listLines(jobId: string, afterId: number, limit: number): Promise<{ id: number; at: string; text: string }[]> {
-  return controlPlane().selectFrom("job_lines").select(["id", "at", "text"]).where("job_id", "=", jobId).where("id", ">", afterId).orderBy("id").limit(limit).execute();
+  return controlPlane()
+    .selectFrom("job_lines")
+    .select(["id", "at", "text"])
+    .where("job_id", "=", jobId)
+    .where("id", ">", afterId)
+    .orderBy("id")
+    .limit(limit)
+    .execute();
 }
 
 /** Jobs that another process left unfinished. */
