@@ -12,7 +12,7 @@ import { Button } from "@/components/ui/button";
 import { EmptyState } from "@/components/ui/states";
 import { formatElapsed } from "@/lib/format";
 import { copyRow } from "@/sql/copy-row";
-import { type SqlEngine, tableHref } from "@/sql/tables.panel";
+import { type SqlEngine, tableHref } from "@/sql/table-address";
 import { Filters, Sorts, type Cell, type Column, type TableSummary } from "@/sql/tables.schema";
 import { trpc } from "@/trpc/client";
 

@@ -8,7 +8,7 @@ import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { formatBytes, formatCount } from "@/lib/format";
-import { type SqlEngine, tableHref } from "@/sql/tables.panel";
+import { type SqlEngine, tableHref } from "@/sql/table-address";
 import type { TableSchema, TableSummary } from "@/sql/tables.schema";
 import { trpc } from "@/trpc/client";
 

@@ -10,7 +10,7 @@ import { Segmented } from "@/components/ui/segmented";
 import { useToast } from "@/components/ui/toast";
 import { fetchFile } from "@/lib/fetch-file";
 import { formatCount } from "@/lib/format";
-import type { SqlEngine } from "@/sql/tables.panel";
+import type { SqlEngine } from "@/sql/table-address";
 import type { TableSummary } from "@/sql/tables.schema";
 import { trpc } from "@/trpc/client";
 

@@ -5,13 +5,12 @@ import { ObjectList } from "@/components/object-list";
 import { QueryError } from "@/components/query-error";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
 import { EmptyState } from "@/components/ui/states";
+import { type SqlEngine, tableHref, tableId } from "@/sql/table-address";
 import { TableData } from "@/sql/table-data";
 import { TableSchemaView } from "@/sql/table-schema-view";
 import { TableToolbar } from "@/sql/table-toolbar";
 import type { TableSummary } from "@/sql/tables.schema";
 import { trpc } from "@/trpc/client";
-
-export type SqlEngine = "sqlite" | "postgres";
 
 interface TablesPanelProps {
   engine: SqlEngine;
@@ -20,14 +19,6 @@ interface TablesPanelProps {
 }
 
 const VIEWS = ["data", "schema"] as const;
-
-export const tableId = (table: { schema: string; name: string }): string => `${table.schema}.${table.name}`;
-
-export function tableHref(engine: SqlEngine, connection: string, table: { schema?: string | undefined; name: string }): string {
-  const words = new URLSearchParams({ table: table.name });
-  if (table.schema !== undefined && table.schema !== "main") words.set("schema", table.schema);
-  return `/manage-dbs/${engine}/${encodeURIComponent(connection)}/tables?${words.toString()}`;
-}
 
 /** Tables at the left, rows or schema of the chosen one beside it. Everything chosen is in the URL. */
 export function TablesPanel({ engine, connection, mayExport }: TablesPanelProps) {

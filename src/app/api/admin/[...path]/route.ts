@@ -8,7 +8,7 @@ import { AppError } from "@/server/errors";
 import { problem, problemResponse } from "@/server/problem";
 import { openApiDocument } from "@/trpc/openapi";
 import { createContext } from "@/trpc/context";
-import { appRouter } from "@/trpc/root";
+import { restRouter } from "@/trpc/rest-router";
 
 async function handle(request: Request): Promise<Response> {
   try {
@@ -31,7 +31,7 @@ async function answer(request: Request): Promise<Response> {
   const response = await createOpenApiFetchHandler({
     endpoint: "/api/admin",
     req: request,
-    router: appRouter,
+    router: restRouter,
     createContext: () => context,
     onError: ({ error }) => errors.push(error),
     responseMeta: ({ data }) => redirectOf((data as unknown[] | undefined)?.[0]),
