@@ -1,7 +1,7 @@
 import "server-only";
 /**
- * Procedure kinds. There are two ways in: `publicProcedure` (sign-in only) and an action. Every call re-reads the user,
- * the role and the grant on the addressed connection, is bounded in time and number, and is audited here and nowhere else.
+ * Procedure kinds. There is one way in: an action (sign-in is not a procedure). Every call re-reads the user, the role and the
+ * grant on the addressed connection, is bounded in time and number, and is audited here and nowhere else.
  */
 import { initTRPC, TRPCError } from "@trpc/server";
 import type { OpenApiMeta } from "trpc-to-openapi";
@@ -26,8 +26,8 @@ export interface Context {
 }
 
 export interface Meta extends OpenApiMeta {
-  /** What the procedure needs; "public" only for sign-in. The walk over the router fails when it is absent. */
-  action?: Action | "public";
+  /** What the procedure needs. The walk over the router fails when it is absent. */
+  action?: Action;
   engine?: EngineId;
   /** Answers 303 to the `url` of its output over REST: a file stream. */
   redirect?: boolean;
@@ -75,7 +75,6 @@ const t = initTRPC
   });
 
 export const router = t.router;
-export const mergeRouters = t.mergeRouters;
 export const createCallerFactory = t.createCallerFactory;
 
 /** Turns what was thrown into one answer: an AppError keeps its words, bad input says which field, all else is a fault of ours. */
@@ -95,8 +94,6 @@ const errors = t.middleware(async ({ next, ctx, path }) => {
   });
   throw new TRPCError({ code: "INTERNAL_SERVER_ERROR", message: fault.message, cause: fault });
 });
-
-export const publicProcedure = t.procedure.meta({ action: "public" }).use(errors);
 
 const signedIn = t.middleware(({ next, ctx }) => {
   if (!ctx.principal?.userId) throw new AppError("UNAUTHENTICATED", "You are not signed in", { fix: "Sign in and try again." });
