@@ -113,7 +113,8 @@ export function writeBackupFile(sink: Writable): BackupFileWriter {
  */
 export async function* readBackupFile(source: Readable, onBytes: (bytes: number) => void = () => undefined): AsyncGenerator<Buffer> {
   const seal = new SealReader();
-  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  // A cut end is no error of gunzip's here: everything before it comes out, and then the seal is missing.
+  const gunzip = createGunzip({ chunkSize: 256 * 1024, finishFlush: constants.Z_SYNC_FLUSH });
   let length = 0;
   const piped = pipeline(source, seal, gunzip);
   // The failure of an earlier part ends the loop below; both are looked at after it.
@@ -134,13 +135,15 @@ export async function* readBackupFile(source: Readable, onBytes: (bytes: number)
     source.destroy();
     gunzip.destroy();
   }
+  if (seal.problem) throw seal.problem;
   if (length !== seal.lineBytes) throw damaged("it holds less than it should");
 }
 
-/** Passes everything but the seal on, and compares the seal at the end. */
+/** Passes everything but the seal on, and compares the seal at the end. What is wrong then waits in `problem` until all was read. */
 class SealReader extends Transform {
   bytesIn = 0;
   lineBytes = -1;
+  problem: AppError | null = null;
   readonly #hash = createHash("sha256");
   #held: Buffer = Buffer.alloc(0);
   #isKnown = false;
@@ -160,10 +163,11 @@ class SealReader extends Transform {
 
   override _flush(done: (error?: Error | null) => void): void {
     if (!this.#isKnown) return done(this.#held.length === 0 ? notABackup("it is empty") : foreignFile(this.#held));
-    if (this.#held.length < SEAL_BYTES) return done(damaged("its end is missing"));
-    const lineBytes = Number(this.#held.readBigUInt64LE(SEAL_START.length + 32));
-    if (!this.#held.equals(makeSeal(this.#hash.digest(), lineBytes))) return done(damaged("its end is missing, or bytes in it were changed"));
-    this.lineBytes = lineBytes;
+    const isWhole = this.#held.length === SEAL_BYTES;
+    const lineBytes = isWhole ? Number(this.#held.readBigUInt64LE(SEAL_START.length + 32)) : -1;
+    const isSealed = isWhole && this.#held.equals(makeSeal(this.#hash.digest(), lineBytes));
+    if (isSealed) this.lineBytes = lineBytes;
+    else this.problem = damaged("its end is missing, or bytes in it were changed");
     done();
   }
 }
@@ -201,5 +205,7 @@ export function damaged(why: string): AppError {
 
 function unreadable(error: unknown): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  // gunzip ends where the last gzip member does, whatever still comes.
+  if (code === "ERR_STREAM_PREMATURE_CLOSE") return damaged("something follows its end");
   return code.startsWith("Z_") ? damaged(`unpacking it fails (${code})`) : error;
 }

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readBackupFile, writeBackupFile } from "./redis.backup-file";
 import { parseRecord, recordPieces, type BackupRecord } from "./redis.backup-format";
+import { LongRecord } from "./redis.backup-long-record";
 import { readPlacements, targetDatabases } from "./redis.backup-target";
 
 const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array));
@@ -34,6 +35,31 @@ describe("a record", () => {
     const record: BackupRecord = { db: 0, key: Buffer.from("k"), dump, expiresAtMs: null, idleSeconds: "3", frequency: null };
     expect([...recordPieces(record)].length).toBeGreaterThan(4);
     expect(parseRecord(Buffer.from(lineOf(record).slice(0, -1))).dump.equals(dump)).toBe(true);
+  });
+
+  it("comes back equal from parts of any size", () => {
+    fc.assert(
+      fc.property(anyRecord, fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 20 }), (record, sizes) => {
+        const line = Buffer.from(lineOf(record).slice(0, -1));
+        const start = line.indexOf('"d":"') + 5 + (sizes[0] ?? 0);
+        const long = new LongRecord(line.subarray(0, start));
+        for (let at = start, part = 0; at < line.length; part++) {
+          const size = sizes[part % sizes.length] ?? 1;
+          long.push(line.subarray(at, at + size));
+          at += size;
+        }
+        expect(long.finish()).toEqual(record);
+      }),
+      { numRuns: 1_000 },
+    );
+    const broken = (text: string) => () => {
+      const long = new LongRecord(Buffer.from('{"db":0,"k":"","d":"'));
+      for (const character of text) long.push(Buffer.from(character));
+      long.finish();
+    };
+    expect(broken('YQ=="}')).not.toThrow();
+    for (const text of ["YQ==", 'YQ="}', 'YQ==YQ=="}', 'Y*=="}', 'YQ==" }', 'YQ==","e":1', `YQ=="${" ".repeat(100)}}`])
+      expect(broken(text), text).toThrow("not a record");
   });
 
   it("is read strictly", () => {

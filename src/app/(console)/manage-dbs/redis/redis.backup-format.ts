@@ -81,18 +81,30 @@ function numberField(name: string, digits: string | null): string {
 const HEAD = /^\{"db":(0|[1-9]\d{0,6}),"k":"([A-Za-z0-9+/]*={0,2})","d":"$/;
 const TAIL = /^"(?:,"e":(0|[1-9]\d{0,18}))?(?:,"i":(0|[1-9]\d{0,18})|,"f":(0|[1-9]\d{0,18}))?\}$/;
 
-/** A whole record line without its line end. */
+/** Three numbers of at most 19 digits and their names. */
+export const RECORD_TAIL_BYTES_MAX = 80;
+
+/** A whole record line without its line end. @throws AppError INVALID when it is anything else */
 export function parseRecord(line: Buffer): BackupRecord {
   const dumpAt = line.indexOf('"d":"') + 5;
   const dumpEnd = line.indexOf('"', dumpAt);
   if (dumpAt < 5 || dumpEnd < 0) throw notARecord();
-  const head = HEAD.exec(line.toString("latin1", 0, dumpAt));
-  const tail = TAIL.exec(line.toString("latin1", dumpEnd));
+  return makeRecord({
+    head: line.toString("latin1", 0, dumpAt),
+    dump: decodeBase64Bytes(line.subarray(dumpAt, dumpEnd)),
+    tail: line.toString("latin1", dumpEnd),
+  });
+}
+
+/** @param parts `{"db":3,"k":"...","d":"`, the decoded payload, `","e":1764000000123,"i":17}` */
+export function makeRecord(parts: { head: string; dump: Buffer; tail: string }): BackupRecord {
+  const head = HEAD.exec(parts.head);
+  const tail = TAIL.exec(parts.tail);
   if (!head || !tail) throw notARecord();
   return {
     db: Number(head[1]),
     key: decodeBase64Bytes(Buffer.from(head[2] ?? "", "latin1")),
-    dump: decodeBase64Bytes(line.subarray(dumpAt, dumpEnd)),
+    dump: parts.dump,
     expiresAtMs: tail[1] ?? null,
     idleSeconds: tail[2] ?? null,
     frequency: tail[3] ?? null,

@@ -9,7 +9,7 @@ import { readHeader } from "./redis.backup-read";
 import { libraryName } from "./redis.backup-write";
 import { filledDatabases, readPlacements, type Placement } from "./redis.backup-target";
 import { redisClient } from "./redis.client";
-import { CORE_TYPES, dumpVersion } from "./redis.dump";
+import { CORE_TYPES, dumpVersion, RDB_VERSION_BEFORE_7 } from "./redis.dump";
 import { asNumber, type Reply } from "./redis.reply";
 import { infoNumber, serverFacts, speaks, type InfoFields, type ServerFacts } from "./redis.server-facts";
 
@@ -103,7 +103,7 @@ async function checkVersion({ header, facts, connection }: Situation): Promise<C
 
 /** A server reads what it writes, and older. From 7.0 on it says so itself. */
 async function ownRdbVersion(connection: Connection, facts: ServerFacts): Promise<number | null> {
-  if (!speaks(facts, 7)) return speaks(facts, 5) ? 9 : null;
+  if (!speaks(facts, 7)) return speaks(facts, 5) ? RDB_VERSION_BEFORE_7 : null;
   const [dump] = await redisClient(connection).run([["FUNCTION", "DUMP"]]);
   return Buffer.isBuffer(dump) ? dumpVersion(dump) : null;
 }

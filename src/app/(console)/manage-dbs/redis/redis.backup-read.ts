@@ -5,11 +5,14 @@ import type { Artefact } from "@/backups/engine";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { damaged, readBackupFile } from "./redis.backup-file";
 import { BackupFooter, BackupHeader, parseRecord, type BackupRecord } from "./redis.backup-format";
+import { LongRecord } from "./redis.backup-long-record";
 import { dumpType, isSoundDump } from "./redis.dump";
 
 /** 512 MB, Redis's own limit of a payload, as base64, and a key. */
 const LINE_BYTES_MAX = 760 * 1024 * 1024;
 const HEADER_BYTES_MAX = 64 * 1024 * 1024;
+/** From here on a record is decoded while it comes. A key's name may be that long, so this is far above usual names. */
+const LONG_LINE_BYTES = 4 * 1024 * 1024;
 const LINE_FEED = 10;
 const FOOTER_START = Buffer.from('{"footer":1,');
 
@@ -76,6 +79,7 @@ class LineReader {
   /** A line that is not finished, in the parts it came in. */
   #parts: Buffer[] = [];
   #partBytes = 0;
+  #long: LongRecord | null = null;
 
   constructor(options: ReadOptions) {
     this.#options = options;
@@ -85,9 +89,8 @@ class LineReader {
     const records: BackupRecord[] = [];
     let at = 0;
     for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, at)) {
-      const line = this.#finish(chunk.subarray(at, end));
+      const record = this.#endLine(chunk.subarray(at, end));
       at = end + 1;
-      const record = this.#read(line);
       if (record) records.push(record);
     }
     this.#keep(chunk.subarray(at));
@@ -102,19 +105,38 @@ class LineReader {
     return { header: this.header, footer: this.#footer, counts: this.#counts };
   }
 
-  #finish(rest: Buffer): Buffer {
-    if (this.#partBytes === 0) return rest;
+  #endLine(rest: Buffer): BackupRecord | null {
+    const long = this.#long;
+    if (long) {
+      this.#hash.update(rest).update("\n");
+      long.push(rest);
+      this.#long = null;
+      this.#partBytes = 0;
+      return this.#accept(long.finish());
+    }
+    if (this.#partBytes === 0) return this.#read(rest);
     const line = Buffer.concat([...this.#parts, rest]);
     this.#parts = [];
     this.#partBytes = 0;
-    return line;
+    return this.#read(line);
   }
 
   #keep(rest: Buffer): void {
     if (rest.length === 0) return;
-    this.#parts.push(rest);
     this.#partBytes += rest.length;
     if (this.#partBytes > (this.header ? LINE_BYTES_MAX : HEADER_BYTES_MAX)) throw damaged("one of its lines has no end");
+    if (this.#long) {
+      this.#hash.update(rest);
+      this.#long.push(rest);
+      return;
+    }
+    this.#parts.push(rest);
+    if (!this.header || this.#partBytes < LONG_LINE_BYTES) return;
+    if (this.#footer) throw damaged("something follows its last line");
+    const start = Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.#hash.update(start);
+    this.#long = new LongRecord(start);
   }
 
   #read(line: Buffer): BackupRecord | null {
@@ -130,11 +152,10 @@ class LineReader {
       this.#options.onHeader?.(this.header);
       return null;
     }
-    return this.#readRecord(line);
+    return this.#accept(parseRecord(line));
   }
 
-  #readRecord(line: Buffer): BackupRecord {
-    const record = parseRecord(line);
+  #accept(record: BackupRecord): BackupRecord {
     if (!this.#options.isVerified && !isSoundDump(record.dump)) throw damaged("the checksum of a value does not fit");
     countType(this.#counts, record.db, dumpType(record.dump));
     return record;

@@ -8,7 +8,7 @@ import { BACKUP_FORMAT, recordPieces, type BackupFooter, type BackupHeader } fro
 import { countedObjects, countType, objectName, type TypeCounts } from "./redis.backup-read";
 import { scanRecords, type ScannedRecords } from "./redis.backup-scan";
 import { openJobClient, redisClient, type RedisClient } from "./redis.client";
-import { dumpType, dumpVersion } from "./redis.dump";
+import { dumpType, dumpVersion, RDB_VERSION_BEFORE_7 } from "./redis.dump";
 import { asBuffer, asRecord, type Reply } from "./redis.reply";
 import { databaseCounts, serverFacts, speaks, type DatabaseCount, type InfoFields, type ServerFacts } from "./redis.server-facts";
 
@@ -125,7 +125,7 @@ async function makeHeader({
     mode: "fuzzy",
     product: facts.product,
     serverVersion: facts.version,
-    rdbVersion: functions.rdbVersion ?? (await probeRdbVersion(connection, databases)),
+    rdbVersion: functions.rdbVersion ?? (await probeRdbVersion({ connection, facts, databases })),
     runId: facts.runId,
     evictionPolicy: facts.evictionPolicy,
     databases: Object.fromEntries(databases.map(({ db, keys }) => [String(db), keys])),
@@ -152,8 +152,17 @@ export function libraryName(library: Reply): string {
   return isUtf8(name) ? name.toString("utf8") : name.toString("latin1");
 }
 
-/** What version this server writes, from any key. */
-async function probeRdbVersion(connection: Connection, databases: DatabaseCount[]): Promise<number | null> {
+/** What version this server writes: always 9 before 7.0; else, where FUNCTION is forbidden, from any key. */
+async function probeRdbVersion({
+  connection,
+  facts,
+  databases,
+}: {
+  connection: Connection;
+  facts: ServerFacts;
+  databases: DatabaseCount[];
+}): Promise<number | null> {
+  if (!speaks(facts, 7)) return RDB_VERSION_BEFORE_7;
   for (const { db } of databases) {
     const client = redisClient(connection, db);
     for (let attempt = 0; attempt < 5; attempt++) {

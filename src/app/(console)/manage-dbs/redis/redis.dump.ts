@@ -18,6 +18,9 @@ const TYPES: Record<number, string> = {
 
 export const CORE_TYPES: ReadonlySet<string> = new Set(Object.values(TYPES));
 
+/** What Redis 5 to 6.2 write; newer servers are asked. */
+export const RDB_VERSION_BEFORE_7 = 9;
+
 /** The type as the TYPE command names it; "type-26" for a byte that is newer than this list. */
 export function dumpType(dump: Buffer): string {
   const byte = dump[0] ?? 0;

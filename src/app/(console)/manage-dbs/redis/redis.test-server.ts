@@ -22,12 +22,13 @@ export interface TestRedis {
   stop(): Promise<void>;
 }
 
-export async function startRedis(args: string[] = []): Promise<TestRedis> {
+/** @param binary another redis-server or valkey-server than the tests' own */
+export async function startRedis(args: string[] = [], binary = process.env["TEST_REDIS_SERVER"] ?? testServers.redisServer): Promise<TestRedis> {
   const dir = await mkdtemp(join(tmpdir(), "console-redis-"));
   const port = await freePort();
   const drivers: Redis[] = [];
   const launch = async () => {
-    const child = spawn(testServers.redisServer, ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no", ...args], {
+    const child = spawn(binary, ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no", ...args], {
       stdio: "ignore",
     });
     await untilAnswers(port);
