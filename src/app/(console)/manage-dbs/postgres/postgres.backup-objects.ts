@@ -18,16 +18,18 @@ const RelationRow = z.object({
   condition: z.string().nullable(),
   rows: maybeNumber,
   server: z.string().nullable(),
+  unreadable: z.enum(["t", "f"]).transform((text) => text === "t"),
 });
 /**
  * Every relation that pg_dump writes, by its own rules: no system or temporary schema, of extensions only their configuration
- * tables, and of these only the rows the extension's condition selects.
+ * tables, and of these only the rows the extension's condition selects; no rows of unlogged tables from a standby, which has none.
  */
 const RELATIONS: CatalogQuery<z.infer<typeof RelationRow>> = {
   row: RelationRow,
   sql: `
     SELECT n.nspname AS schema, c.relname AS name, c.relkind, e.condition, CASE WHEN c.reltuples >= 0 THEN c.reltuples::bigint END AS rows,
-           (SELECT s.srvname FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = c.oid) AS server
+           (SELECT s.srvname FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = c.oid) AS server,
+           c.relpersistence = 'u' AND pg_is_in_recovery() AS unreadable
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            LEFT JOIN LATERAL (
              SELECT x.extcondition[array_position(x.extconfig, c.oid)] AS condition, c.oid = ANY (coalesce(x.extconfig, '{}')) AS configuration
@@ -53,16 +55,17 @@ export interface DumpRelation {
   /** `"schema"."name"` and the extension's condition: what to count; null where there are no rows of its own. */
   countFrom: string | null;
   estimate: number | null;
-  foreignServer: string | null;
+  /** Why its rows are not in a backup, where a person would expect them. */
+  withoutRows: string | null;
 }
 
 export async function listRelations(session: Session): Promise<DumpRelation[]> {
   return (await session.all(RELATIONS)).map((row) => ({
     name: objectName(row.schema, row.name),
     kind: KIND_WORDS[row.relkind],
-    countFrom: row.relkind === "r" ? `${quoteQualified(row)}${row.condition ? ` ${row.condition}` : ""}` : null,
+    countFrom: row.relkind === "r" && !row.unreadable ? `${quoteQualified(row)}${row.condition ? ` ${row.condition}` : ""}` : null,
     estimate: row.rows,
-    foreignServer: row.server,
+    withoutRows: row.unreadable ? "a standby has no rows of unlogged tables" : row.server === null ? null : `its rows live on the foreign server ${row.server}`,
   }));
 }
 

@@ -124,7 +124,7 @@ export async function planRestore(options: {
         ...extensionChecks(toc, needs),
         ...roleChecks(needs),
         ...tablespaceChecks(needs),
-        ...databaseSettingsChecks(toc),
+        ...databaseRightsChecks(toc),
         await spaceCheck({ needs, bytesNeeded, local: isLocal(session.target.host) }),
       ],
       bytesNeeded,
@@ -219,14 +219,13 @@ function tablespaceChecks(needs: RestoreNeeds): PlanCheck[] {
   return [{ result: "warn", title: "Tablespaces are missing", detail: `${needs.missingTablespaces.join(", ")}: everything goes into the default one` }];
 }
 
-function databaseSettingsChecks(toc: ArchiveToc): PlanCheck[] {
-  const hasSettings = toc.entries.some((entry) => entry.kind === "DATABASE PROPERTIES" || (entry.kind === "ACL" && entry.name.startsWith("DATABASE ")));
-  if (!hasSettings) return [];
+function databaseRightsChecks(toc: ArchiveToc): PlanCheck[] {
+  if (!toc.entries.some((entry) => entry.kind === "ACL" && entry.name.startsWith("DATABASE "))) return [];
   return [
     {
       result: "warn",
-      title: "Settings of the database itself are left out",
-      detail: "ALTER DATABASE SET and rights to connect belong to the old name; set them again when it goes live",
+      title: "Rights on the database itself are left out",
+      detail: "Who may connect and create schemas is set again when it goes live; its settings come back",
     },
   ];
 }

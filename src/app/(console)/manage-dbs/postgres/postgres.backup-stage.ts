@@ -1,4 +1,5 @@
 import "server-only";
+import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
 import { countLargeObjects, countRelations, LARGE_OBJECTS_NAME, listRelations } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
 import { detailsOf, nameProblem, readNeeds, type Details, type RestoreNeeds } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
 import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
@@ -19,7 +20,7 @@ export function stagingName(target: string, jobId: string): string {
   const letters = target
     .toLowerCase()
     .replace(/[^a-z0-9_]+/g, "_")
-    .slice(0, 20);
+    .slice(0, 16);
   return `${/^[a-z]/.test(letters) ? letters : `db_${letters}`}_restore_${jobId}`;
 }
 
@@ -44,6 +45,7 @@ export async function stageRestore(options: {
   try {
     context.progress({ phase: "Restore with pg_restore" });
     await runRestore({ artefact, connection, name, needs, tools, context });
+    await carrySettings(connection, { name, toc, context });
     context.progress({ phase: "Count every table" });
     const objects = await countDatabase({ connection, name, context, objects: artefact.manifest.objects });
     return {
@@ -125,6 +127,36 @@ async function runRestore(run: RestoreRun): Promise<void> {
   }
 }
 
+/**
+ * ALTER DATABASE SET of the origin (its search_path, for one) makes its applications work the same here. The statements are pg_dump's,
+ * with the name changed; what this server does not know is said in the log. Limits and rights of the database itself stay behind.
+ */
+async function carrySettings(connection: Connection, options: { name: string; toc: ArchiveToc; context: JobContext }): Promise<void> {
+  const { name, toc, context } = options;
+  const statements = toc.entries.flatMap((entry) => (entry.kind === "DATABASE PROPERTIES" ? databaseSettings(entry.definition ?? "", toc.database) : []));
+  if (statements.length === 0) return;
+  await withOwnSession(connection, { signal: context.signal }, async (session) => {
+    for (const statement of statements) {
+      await session
+        .run(`ALTER DATABASE ${quoteIdentifier(name)} SET ${statement}`)
+        .catch((error: unknown) => context.log(`a setting was left out: ${String(error)}`));
+    }
+  });
+}
+
+/** One statement with its semicolon; what stands in quotes may hold anything. */
+const STATEMENT = /(?:E'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|[^;'"])+;/gs;
+
+/** What follows SET in each `ALTER DATABASE name SET ...;` of pg_dump. */
+export function databaseSettings(definition: string, database: string): string[] {
+  const prefixes = [database, quoteIdentifier(database)].map((name) => `ALTER DATABASE ${name} SET `);
+  return (definition.match(STATEMENT) ?? []).flatMap((match) => {
+    const statement = match.trim().replace(/;$/, "");
+    const prefix = prefixes.find((start) => statement.startsWith(start));
+    return prefix === undefined ? [] : [statement.slice(prefix.length)];
+  });
+}
+
 /** Exact rows of the restored database by the manifest's names; ANALYZE on the way, so that its first queries are planned well. */
 async function countDatabase(options: {
   connection: Connection;
@@ -134,7 +166,7 @@ async function countDatabase(options: {
 }): Promise<{ name: string; count: number | null }[]> {
   const { connection, name, context } = options;
   return withOwnSession(connection, { signal: context.signal, database: name }, async (session) => {
-    await session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    await session.run("SET row_security = off; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const relations = await listRelations(session);
     let done = 0;
     const counts = await countRelations(session, relations, (object) => context.progress({ object, objectsDone: (done += 1) }));

@@ -40,8 +40,8 @@ export async function writeBackup(options: { connection: Connection; sink: Artef
   try {
     const { session } = own;
     context.progress({ phase: "Take snapshot" });
-    // Counting must not take the second processor from pg_dump and the read-back.
-    await session.run("SET max_parallel_workers_per_gather = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    // Counting must not take the second processor from pg_dump and the read-back; rows that row security hides make it fail, as they do pg_dump.
+    await session.run("SET max_parallel_workers_per_gather = 0; SET row_security = off; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const snapshot = (await session.rows("SELECT pg_catalog.pg_export_snapshot()"))[0]?.[0] ?? "";
     if (!/^[0-9A-F-]+$/i.test(snapshot)) throw new AppError("INTERNAL", "PostgreSQL gave no snapshot", { fix: "Try again." });
     const facts = await readDatabaseFacts(session);
@@ -49,7 +49,17 @@ export async function writeBackup(options: { connection: Connection; sink: Artef
     const tools = await findTools(Math.floor(facts.database.version_number / 10_000), search);
     context.log(`snapshot ${snapshot} of ${relations.length} relations, pg_dump ${tools.version}`);
     const environment = await toolEnvironment({ target, encrypted, scratchDir: context.scratchDir });
-    const { content, counts, largeObjects } = await dumpAndCount({ session, sink, context, tools, relations, snapshot, environment, secret: target.password });
+    const { content, counts, largeObjects } = await dumpAndCount({
+      session,
+      sink,
+      context,
+      tools,
+      relations,
+      snapshot,
+      encoding: encodingArguments(facts),
+      environment,
+      secret: target.password,
+    });
     await session.run("COMMIT");
     clean = true;
     context.progress({ phase: "Compare counts" });
@@ -64,6 +74,11 @@ export async function writeBackup(options: { connection: Connection; sink: Artef
   }
 }
 
+/** Names in the archive must be comparable with the server's. SQL_ASCII has no encoding to convert from: its bytes go as they are. */
+function encodingArguments(facts: DatabaseFacts): string[] {
+  return facts.database.encoding === "UTF8" || facts.database.encoding === "SQL_ASCII" ? [] : ["--encoding=UTF8"];
+}
+
 interface DumpRun {
   session: Session;
   sink: ArtefactSink;
@@ -71,6 +86,7 @@ interface DumpRun {
   tools: PostgresTools;
   relations: DumpRelation[];
   snapshot: string;
+  encoding: readonly string[];
   environment: Record<string, string>;
   secret: string | undefined;
 }
@@ -89,7 +105,7 @@ async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
   const reader = openArchiveReader(tools, context);
   const dump = startTool({
     file: tools.pgDump,
-    arguments: ["--format=custom", "--verbose", "--no-password", LOCK_WAIT, `--snapshot=${run.snapshot}`],
+    arguments: ["--format=custom", "--verbose", "--no-password", LOCK_WAIT, ...run.encoding, `--snapshot=${run.snapshot}`],
     environment: run.environment,
     secret: run.secret,
     onLine: (line) => reportLine(line, context),
@@ -205,9 +221,7 @@ function manifestContent(parts: {
     consistency: "snapshot",
     objects,
     skipped: [
-      ...relations.flatMap((relation) =>
-        relation.foreignServer === null ? [] : [{ name: relation.name, reason: `its rows live on the foreign server ${relation.foreignServer}` }],
-      ),
+      ...relations.flatMap((relation) => (relation.withoutRows === null ? [] : [{ name: relation.name, reason: relation.withoutRows }])),
       ...(database.subscriptions === null ? [] : [{ name: database.subscriptions, reason: "subscriptions come back disabled" }]),
     ],
     details: {

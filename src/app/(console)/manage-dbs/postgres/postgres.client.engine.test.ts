@@ -1,12 +1,8 @@
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { chownSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { browse, close, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { getInfo, getOverview, sample } from "@/app/(console)/manage-dbs/postgres/postgres.info.service";
+import { makeServer, type OwnServer } from "@/app/(console)/manage-dbs/postgres/postgres.own-server";
 import { readTarget, tlsWays } from "@/app/(console)/manage-dbs/postgres/postgres.target";
 import { asSuperuser, makeDatabase, type TestDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
 import { postgresTables } from "@/app/(console)/manage-dbs/postgres/tables/tables.service";
@@ -70,59 +66,26 @@ describe("browse", () => {
 });
 
 describe("a server of its own", () => {
-  const bin = testServers.postgresBinDir;
-  const directory = mkdtempSync("/tmp/pg-own-");
-  const asRoot = process.getuid?.() === 0;
-  // PostgreSQL refuses to run as root.
-  const owner = asRoot ? { uid: Number(spawnSync("id", ["-u", "postgres"]).stdout), gid: Number(spawnSync("id", ["-g", "postgres"]).stdout) } : null;
-  const ids = owner ?? {};
-  let port = 0;
-  let server: ChildProcess | undefined;
-
-  const start = async (): Promise<void> => {
-    server = spawn(
-      join(bin, "postgres"),
-      ["-D", join(directory, "data"), "-p", String(port), "-k", directory, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"],
-      { ...ids, stdio: "ignore" },
-    );
-    for (let tries = 0; tries < 100; tries += 1) {
-      if (spawnSync(join(bin, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)]).status === 0) return;
-      await sleep(50);
-    }
-    throw new Error("the test's own server does not start");
-  };
-  const stop = async (signal: NodeJS.Signals): Promise<void> => {
-    const ended = server ? once(server, "exit") : Promise.resolve();
-    server?.kill(signal);
-    await ended;
-  };
-
+  let server: OwnServer;
   beforeAll(async () => {
-    const probe = createServer().listen(0, "127.0.0.1");
-    await once(probe, "listening");
-    port = (probe.address() as AddressInfo).port;
-    probe.close();
-    if (owner) chownSync(directory, owner.uid, owner.gid);
-    spawnSync(join(bin, "initdb"), ["-D", join(directory, "data"), "-U", "postgres", "--auth=trust", "-N"], ids);
-    await start();
+    server = await makeServer();
   });
   afterAll(async () => {
     await close();
-    await stop("SIGQUIT");
-    rmSync(directory, { recursive: true, force: true });
+    await server.remove();
   });
 
   it("says what is wrong while it is down, and is there again by itself", async () => {
-    const connection = testConnection("postgres", `postgres://postgres@127.0.0.1:${port}/postgres`, { name: uniqueName("own") });
+    const connection = testConnection("postgres", `postgres://postgres@127.0.0.1:${server.port}/postgres`, { name: uniqueName("own") });
     expect(await getInfo(connection, {})).toMatchObject({ state: "connected", product: "PostgreSQL" });
-    await stop("SIGQUIT");
+    await server.stop("SIGQUIT");
     expect(await getInfo(connection, {})).toMatchObject({ state: "not-connected", code: "UNREACHABLE", fix: expect.stringContaining("Check") });
-    await start();
+    await server.start();
     expect(await getInfo(connection, {})).toMatchObject({ state: "connected" });
   });
 
   it("that dies during an export makes the export fail, never end", async () => {
-    const connection = testConnection("postgres", `postgres://postgres@127.0.0.1:${port}/postgres`, { name: uniqueName("own") });
+    const connection = testConnection("postgres", `postgres://postgres@127.0.0.1:${server.port}/postgres`, { name: uniqueName("own") });
     await withOwnSession(connection, {}, (session) =>
       session.run("CREATE TABLE public.t AS SELECT i, pg_catalog.repeat('x', 500) AS b FROM pg_catalog.generate_series(1, 400000) i"),
     );
@@ -131,8 +94,7 @@ describe("a server of its own", () => {
       const reading = (async () => {
         for await (const chunk of postgresTables.export(connection, { name: "t", format, filters: [] }, {})) {
           if (bytes === 0) {
-            const dying = stop("SIGKILL");
-            await dying;
+            await server.stop("SIGKILL");
           }
           bytes += chunk.length;
         }
@@ -140,7 +102,7 @@ describe("a server of its own", () => {
       await expect(reading, format).rejects.toMatchObject({ code: "UNREACHABLE" });
       expect(bytes).toBeGreaterThan(0);
       await sleep(300);
-      await start();
+      await server.start();
     }
   });
 });

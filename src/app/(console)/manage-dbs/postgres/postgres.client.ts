@@ -45,6 +45,8 @@ interface PoolState {
   /** Index of the way to connect that worked; see tlsWays. */
   way: number;
   pool: Pool;
+  /** The way the pool was made for; sessions of their own may have found another since. */
+  poolWay: number;
   /** Counters of the sample before, for rates. */
   memory: Map<string, unknown>;
 }
@@ -67,7 +69,7 @@ function stateOf(connection: Connection): PoolState {
     void state.pool.end().catch(() => undefined);
   }
   const target = readTarget(connection);
-  const state: PoolState = { key, target, place: placeOf(connection, target), way: 0, pool: makePool(target, 0), memory: new Map() };
+  const state: PoolState = { key, target, place: placeOf(connection, target), way: 0, pool: makePool(target, 0), poolWay: 0, memory: new Map() };
   pools().set(key, state);
   return state;
 }
@@ -143,7 +145,7 @@ function makePool(target: PostgresTarget, way: number): Pool {
 
 /**
  * Connects by the way that worked last, and by the other one when the server may want it (TLS or plain text). What works is kept.
- * When none does, the error of a server that can speak the way says more than that of one that cannot.
+ * When none does, the error that is not about the way says most, and the least that of a server which cannot speak it.
  */
 async function connectSomehow<T>(state: PoolState, connect: (way: number) => Promise<T>): Promise<T> {
   const ways = [state.way, ...tlsWays(state.target).keys()].filter((way, index, all) => all.indexOf(way) === index);
@@ -158,16 +160,17 @@ async function connectSomehow<T>(state: PoolState, connect: (way: number) => Pro
       if (!isTlsMismatch(error)) break;
     }
   }
-  throw errors.find((error) => !isWithoutTls(error)) ?? errors[0];
+  throw errors.find((error) => !isTlsMismatch(error)) ?? errors.find((error) => !isWithoutTls(error)) ?? errors[0];
 }
 
 async function acquire(state: PoolState): Promise<PoolClient> {
   return connectSomehow(state, async (way) => {
-    if (way === state.way) return state.pool.connect();
+    if (way === state.poolWay) return state.pool.connect();
     const pool = makePool(state.target, way);
     const client = await pool.connect();
     const before = state.pool;
     state.pool = pool;
+    state.poolWay = way;
     void before.end().catch(() => undefined);
     return client;
   });

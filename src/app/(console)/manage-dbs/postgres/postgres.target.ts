@@ -78,7 +78,7 @@ function invalid(connection: Connection, what: string, fix: string): AppError {
 }
 
 /** True for the loopback and Unix sockets: nobody else can read along. */
-export const isLocal = (host: string): boolean => host.startsWith("/") || host === "localhost" || host === "::1" || /^127\./.test(host);
+export const isLocal = (host: string): boolean => host.startsWith("/") || host === "localhost" || host === "::1" || host.startsWith("127.");
 
 /**
  * The ways to connect, in the order to try them: `prefer` takes TLS where the server has it, and over the loopback

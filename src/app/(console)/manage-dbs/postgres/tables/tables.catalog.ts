@@ -114,6 +114,8 @@ const ColumnRow = z.object({
   /** By itself or by its domain. */
   not_null: flag,
   own_not_null: flag,
+  /** Not only inherited from a parent table. */
+  local: flag,
   default_expression: z.string().nullable(),
   identity: z.string(),
   generated: z.string(),
@@ -140,7 +142,7 @@ export const COLUMNS: CatalogQuery<ColumnRow> = {
         FROM bases b JOIN pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd')
     SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type, bn.nspname AS base_schema, bt.typname AS base_name, bt.typlen AS base_length,
            CASE WHEN a.atttypmod >= 0 THEN a.atttypmod ELSE b.typtypmod END AS type_modifier, bt.typcategory AS category,
-           a.attnotnull OR b.typnotnull AS not_null, a.attnotnull AS own_not_null,
+           a.attnotnull OR b.typnotnull AS not_null, a.attnotnull AS own_not_null, a.attislocal AS local,
            pg_get_expr(d.adbin, d.adrelid) AS default_expression, a.attidentity AS identity, a.attgenerated AS generated,
            CASE WHEN a.attcollation <> t.typcollation THEN format('%I.%I', cn.nspname, co.collname) END AS collation,
            CASE WHEN bt.typtype IN ('e', 'r', 'm', 'c') OR bt.typcategory = 'A' THEN 'pg_catalog' ELSE ordering.schema END AS order_schema,

@@ -23,7 +23,7 @@ export function tableStatements(parts: DdlParts): { before: string[]; after: str
     before: [
       ...parts.sequences.filter((sequence) => !sequence.identity).map((sequence) => `CREATE SEQUENCE ${sequence.name} ${sequence.definition}`),
       createTable(parts),
-      ...defaultsOfPartition(parts),
+      ...defaultsOfInherited(parts),
     ],
     after: [
       ...parts.sequences
@@ -33,7 +33,7 @@ export function tableStatements(parts: DdlParts): { before: string[]; after: str
         .filter((sequence) => sequence.last_value !== null)
         .map((sequence) => `SELECT pg_catalog.setval(${textLiteral(sequence.name)}, ${sequence.last_value}, true)`),
       ...keyStatements(parts),
-      ...parts.indexes.filter((index) => !index.of_constraint).map((index) => index.definition),
+      ...parts.indexes.filter((index) => !index.of_constraint && !index.of_parent).map((index) => index.definition),
       ...indexMarks(parts),
       ...parts.statistics,
       ...parts.constraints.filter((constraint) => constraint.kind === "f" && constraint.local).map((constraint) => addConstraint(shape, constraint)),
@@ -75,7 +75,7 @@ function createTable(parts: DdlParts): string {
     return `CREATE ${words}TABLE ${shape.quoted} PARTITION OF ${storage.partition_of}${own.length > 0 ? ` (\n${own.join(",\n")}\n)` : ""} ${storage.partition_bound ?? ""}${tail}`;
   }
   const inside = [
-    ...shape.columns.map((column) => `  ${columnDefinition(parts, column)}`),
+    ...shape.columns.filter((column) => column.row.local).map((column) => `  ${columnDefinition(parts, column)}`),
     ...constraints.filter((constraint) => constraint.kind === "c" && constraint.local).map((constraint) => `  ${namedConstraint(constraint)}`),
   ];
   return `CREATE ${words}TABLE ${shape.quoted} (${inside.length > 0 ? `\n${inside.join(",\n")}\n` : ""})${storage.inherits ? ` INHERITS (${storage.inherits})` : ""}${tail}`;
@@ -106,11 +106,10 @@ function columnDefinition(parts: DdlParts, column: ShapeColumn): string {
   return `${column.quoted} ${row.type}${row.collation ? ` COLLATE ${row.collation}` : ""}${value}${identity}${options}${row.own_not_null ? " NOT NULL" : ""}`;
 }
 
-/** A partition takes its columns from its parent, but may have defaults of its own. */
-function defaultsOfPartition({ shape, storage }: DdlParts): string[] {
-  if (storage.partition_of === null) return [];
+/** Columns that come from a parent may have defaults of their own. */
+function defaultsOfInherited({ shape, storage }: DdlParts): string[] {
   return shape.columns
-    .filter((column) => column.row.default_expression !== null && column.row.generated === "")
+    .filter((column) => (storage.partition_of !== null || !column.row.local) && column.row.default_expression !== null && column.row.generated === "")
     .map((column) => `ALTER TABLE ONLY ${shape.quoted} ALTER COLUMN ${column.quoted} SET DEFAULT ${column.row.default_expression}`);
 }
 

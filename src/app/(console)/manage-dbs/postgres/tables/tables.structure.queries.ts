@@ -18,6 +18,8 @@ const IndexRow = z.object({
   bytes: maybeNumber,
   scans: maybeNumber,
   of_constraint: flag,
+  /** A part of the parent table's index, which makes it. */
+  of_parent: flag,
   clustered: flag,
   replica_identity: flag,
   comment: z.string().nullable(),
@@ -28,7 +30,7 @@ export const INDEXES: CatalogQuery<IndexRow> = {
   sql: `
     SELECT c.relname AS name, pg_get_indexdef(i.indexrelid) AS definition, i.indisunique AS unique, i.indisprimary AS primary,
            CASE WHEN c.relkind = 'i' THEN pg_relation_size(i.indexrelid) END AS bytes, pg_stat_get_numscans(i.indexrelid) AS scans,
-           EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AS of_constraint,
+           EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) AS of_constraint, c.relispartition AS of_parent,
            i.indisclustered AS clustered, i.indisreplident AS replica_identity, obj_description(i.indexrelid, 'pg_class') AS comment
       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
      WHERE i.indrelid = $1 ORDER BY i.indisprimary DESC, c.relname`,

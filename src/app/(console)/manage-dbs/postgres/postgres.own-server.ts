@@ -1,0 +1,106 @@
+/** A server of a test's own, to stop, to kill and to set up with TLS and passwords. Ended by the test. */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { appendFileSync, chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { testServers } from "@/test/servers";
+
+export interface OwnServer {
+  port: number;
+  /** PEM of its own authority, when made with TLS. */
+  authority: string;
+  start(): Promise<void>;
+  stop(signal: NodeJS.Signals): Promise<void>;
+  /** Replaces pg_hba.conf at once. */
+  guard(lines: string): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export interface OwnServerOptions {
+  tls?: boolean;
+}
+
+export async function makeServer(options: OwnServerOptions = {}): Promise<OwnServer> {
+  const bin = testServers.postgresBinDir;
+  const directory = mkdtempSync("/tmp/pg-own-");
+  const data = join(directory, "data");
+  // PostgreSQL refuses to run as root.
+  const owner =
+    process.getuid?.() === 0 ? { uid: Number(spawnSync("id", ["-u", "postgres"]).stdout), gid: Number(spawnSync("id", ["-g", "postgres"]).stdout) } : null;
+  const give = (path: string): void => {
+    if (owner) chownSync(path, owner.uid, owner.gid);
+  };
+  give(directory);
+  const made = spawnSync(join(bin, "initdb"), ["-D", data, "-U", "postgres", "--auth=trust", "-N", "-E", "UTF8"], { ...owner, encoding: "utf8" });
+  if (made.status !== 0) throw new Error(made.stderr);
+  const port = await freePort();
+  let authority = "";
+  if (options.tls) {
+    const [key, certificate] = [join(data, "server.key"), join(data, "server.crt")];
+    spawnSync("openssl", [
+      "req",
+      "-x509",
+      "-newkey",
+      "rsa:2048",
+      "-nodes",
+      "-days",
+      "2",
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      "subjectAltName=DNS:localhost",
+      "-keyout",
+      key,
+      "-out",
+      certificate,
+    ]);
+    chmodSync(key, 0o600);
+    give(key);
+    give(certificate);
+    authority = readFileSync(certificate, "utf8");
+    appendFileSync(join(data, "postgresql.conf"), "ssl = on\n");
+  }
+  let server: ChildProcess | undefined;
+  const own: OwnServer = {
+    port,
+    authority,
+    async start() {
+      server = spawn(join(bin, "postgres"), ["-D", data, "-p", String(port), "-k", directory, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"], {
+        ...owner,
+        stdio: "ignore",
+      });
+      for (let tries = 0; tries < 200; tries += 1) {
+        if (spawnSync(join(bin, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)]).status === 0) return;
+        await sleep(50);
+      }
+      throw new Error("the test's own server does not start");
+    },
+    async stop(signal) {
+      if (!server || server.exitCode !== null || server.signalCode !== null) return;
+      const ended = once(server, "exit");
+      server.kill(signal);
+      await ended;
+    },
+    async guard(lines) {
+      writeFileSync(join(data, "pg_hba.conf"), `${lines}\n`);
+      spawnSync(join(bin, "pg_ctl"), ["reload", "-D", data], { ...owner });
+      await sleep(300);
+    },
+    async remove() {
+      await own.stop("SIGQUIT");
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  await own.start();
+  return own;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  return port;
+}
