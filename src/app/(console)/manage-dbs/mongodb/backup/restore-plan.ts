@@ -9,7 +9,7 @@ import { attempt, numberOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.fi
 import type { Artefact, ManifestContent, PlanCheck, RestorePlan, RestoreTarget } from "@/backups/engine";
 import { formatBytes, formatCount } from "@/lib/format";
 import type { Connection } from "@/server/connection";
-import { throwIfCancelled } from "@/server/errors";
+import { AppError, throwIfCancelled } from "@/server/errors";
 
 type Check = ReturnType<typeof PlanCheck.parse>;
 
@@ -55,6 +55,12 @@ function nameCheck(name: string): Check {
   if (/[/\\. "$*<>:|?\0]/.test(name)) return { result: "fail", title, detail: 'A name holds none of / \\ . space " $ * < > : | ?' };
   if (Buffer.byteLength(name) > 63) return { result: "fail", title, detail: "A name has at most 63 bytes" };
   return { result: "pass", title, detail: name };
+}
+
+/** For stage, which may be called without a plan. @throws AppError INVALID for a name that cannot be restored into */
+export function assertTargetName(name: string): void {
+  const check = nameCheck(name);
+  if (check.result !== "pass") throw new AppError("INVALID", `${JSON.stringify(name)} cannot be the name of the new database`, { fix: `${check.detail}.` });
 }
 
 function formatCheck(manifest: ManifestContent): Check {

@@ -15,8 +15,10 @@ import {
   probeHabits,
   type ServerHabits,
 } from "@/app/(console)/manage-dbs/mongodb/backup/restore-options";
+import { assertTargetName } from "@/app/(console)/manage-dbs/mongodb/backup/restore-plan";
 import { Journal, keepStaged, removeStaged, type StagedCollection, stagedName, stagingPrefix } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
 import { newClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
+import { batchSizeFor } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
 import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
 import type { Artefact, JobContext, RestoreTarget, Staged } from "@/backups/engine";
 import { formatCount } from "@/lib/format";
@@ -25,6 +27,7 @@ import { AppError, throwIfCancelled } from "@/server/errors";
 
 /** Restores an archive into a database that has nothing in it, under names that carry the job's id. On failure nothing is left. */
 export async function stageRestore(artefact: Artefact, connection: Connection, target: RestoreTarget, context: JobContext): Promise<Staged> {
+  assertTargetName(target.name);
   const client = newClient(connection);
   const db = client.db(target.name);
   const restore = new Restore({ client, db, context });
@@ -156,7 +159,8 @@ class Restore {
       const found = new ContentSum();
       const place = entry.queue?.place ?? { collection: entry.stagedName, rawData: false };
       this.context.progress({ object: `read back ${entry.name}` });
-      for await (const batch of readAll(this.db, place, { signal: this.context.signal })) for (const document of batch) found.add(document);
+      const batchSize = batchSizeFor(sent.count === 0 ? null : sent.bytes / sent.count);
+      for await (const batch of readAll(this.db, place, { batchSize, signal: this.context.signal })) for (const document of batch) found.add(document);
       if (!found.equals(sent)) {
         throw new AppError(
           "CONFLICT",
