@@ -12,7 +12,8 @@ const asList = (headers) => Object.entries(headers).map(([key, value]) => ({ key
 
 /** @type {import('next').NextConfig} */
 export default {
-  output: "standalone",
+  // The image runs the traced copy; `npm start` runs the build where it lies.
+  ...(process.env.NEXT_OUTPUT === "standalone" ? { output: "standalone" } : {}),
   distDir: process.env.NEXT_DIST_DIR ?? ".next",
   agentRules: false,
   experimental: { agentUpgrade: false },
