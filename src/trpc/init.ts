@@ -131,8 +131,10 @@ function auditEntry({ ctx, action, path, connectionId, role, input }: AuditSubje
 /** The words of an input that name what it is about. */
 function targetOf(input: unknown): string {
   if (typeof input !== "object" || input === null) return "";
-  const named = ["schema", "name", "database", "collection", "key", "pattern", "target", "id", "email"] as const;
+  const named = ["schema", "name", "database", "collection", "key", "pattern", "target", "id"] as const;
   const record = input as Record<string, unknown>;
+  // A person is named by their address alone.
+  if (typeof record["email"] === "string") return record["email"].slice(0, 300);
   return named
     .map((field) => record[field])
     .filter((value) => typeof value === "string" || typeof value === "number")

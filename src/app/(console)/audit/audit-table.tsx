@@ -37,7 +37,7 @@ export function AuditTable({ entries, open, onOpen }: AuditTableProps) {
         <tr>
           <ColumnHead className="w-28">Time</ColumnHead>
           <ColumnHead>Who</ColumnHead>
-          <ColumnHead>Action</ColumnHead>
+          <ColumnHead className="max-md:hidden">Action</ColumnHead>
           <ColumnHead className="max-md:hidden">Connection</ColumnHead>
           <ColumnHead className="max-md:hidden">Procedure</ColumnHead>
           <ColumnHead className="max-md:hidden">Target</ColumnHead>
@@ -97,7 +97,7 @@ function AuditRow({ entry, zone, open, onToggle }: AuditRowProps) {
           {formatClock(entry.at, zone)}
         </button>
       </RowHead>
-      <TableCell className="max-w-48 whitespace-nowrap">
+      <TableCell className="whitespace-nowrap max-md:w-full max-md:max-w-0 max-md:py-1.5 md:max-w-48">
         <span className="flex items-center gap-2">
           {entry.actorId === null && entry.actorName === "schedule" ? (
             <CalendarClock aria-hidden className="size-4 text-fg-2" />
@@ -106,8 +106,11 @@ function AuditRow({ entry, zone, open, onToggle }: AuditRowProps) {
           )}
           <span className={classNames("truncate", entry.actorId === null ? "text-fg-2" : "font-medium")}>{entry.actorName}</span>
         </span>
+        <span className="block truncate text-12 text-fg-3 md:hidden">
+          {entry.action} {entry.target}
+        </span>
       </TableCell>
-      <TableCell>
+      <TableCell className="max-md:hidden">
         <ActionBadge action={entry.action} />
       </TableCell>
       <TableCell className="whitespace-nowrap max-md:hidden">
@@ -117,7 +120,7 @@ function AuditRow({ entry, zone, open, onToggle }: AuditRowProps) {
       <TableCell className="max-w-64 truncate font-mono text-12 max-md:hidden" title={entry.target}>
         {entry.target}
       </TableCell>
-      <TableCell className="max-w-64 max-md:max-w-36">
+      <TableCell className="md:max-w-64">
         <Outcome entry={entry} />
       </TableCell>
     </TableRow>
@@ -150,7 +153,7 @@ function Outcome({ entry }: { entry: Entry }) {
     <span className="flex items-center gap-1.5 whitespace-nowrap" title={entry.detail || undefined}>
       {SIGNS[entry.outcome]}
       <span className="font-medium">{OUTCOME_WORDS[entry.outcome]}</span>
-      <span className="truncate text-fg-3">{entry.detail}</span>
+      <span className="truncate text-fg-3 max-md:hidden">{entry.detail}</span>
     </span>
   );
 }

@@ -90,7 +90,7 @@ function GrantCell({ user, connection, guarded }: GrantCellProps) {
     <Select
       fieldSize="sm"
       label={`Role of ${user.name} on ${place}`}
-      className={shown === null ? "opacity-70 focus-within:opacity-100 hover:opacity-100" : ""}
+      className={shown === null ? "min-w-28 opacity-70 focus-within:opacity-100 hover:opacity-100" : "min-w-28"}
       disabled={setGrant.isPending}
       value={shown ?? ""}
       onChange={(event) => void change(event.target.value === "" ? null : (event.target.value as Role | "none"))}

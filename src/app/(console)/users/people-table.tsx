@@ -28,7 +28,7 @@ export function PeopleTable({ users }: { users: readonly User[] }) {
           <tr>
             <ColumnHead>Person</ColumnHead>
             <ColumnHead>Role</ColumnHead>
-            <ColumnHead>State</ColumnHead>
+            <ColumnHead className="max-md:hidden">State</ColumnHead>
             <ColumnHead className="max-md:hidden">Last seen</ColumnHead>
             <ColumnHead number className="max-md:hidden">
               Sessions
@@ -90,14 +90,17 @@ function PersonRow({ user, guarded, onPassword }: PersonRowProps) {
 
   return (
     <TableRow>
-      <RowHead className="py-2">
+      <RowHead className="py-2 max-md:max-w-0 max-md:w-full">
         <span className="flex items-center gap-3">
           <Avatar name={user.name} />
-          <span className="min-w-0">
+          <span className="min-w-0 grow">
             <span className="block truncate">
               {user.name} {user.self ? <span className="font-normal text-fg-3">(you)</span> : null}
             </span>
             <span className="block truncate text-12 font-normal text-fg-3">{user.email}</span>
+            <span className="mt-1 block md:hidden">
+              <State user={user} />
+            </span>
           </span>
         </span>
       </RowHead>
@@ -107,6 +110,7 @@ function PersonRow({ user, guarded, onPassword }: PersonRowProps) {
         ) : (
           <Select
             fieldSize="sm"
+            className="min-w-24"
             label={`Role of ${user.name}`}
             value={setRole.isPending ? setRole.variables.role : user.role}
             disabled={setRole.isPending}
@@ -118,7 +122,7 @@ function PersonRow({ user, guarded, onPassword }: PersonRowProps) {
           </Select>
         )}
       </TableCell>
-      <TableCell>
+      <TableCell className="max-md:hidden">
         <State user={user} />
       </TableCell>
       <TableCell className="whitespace-nowrap max-md:hidden">
