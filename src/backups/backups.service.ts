@@ -138,7 +138,8 @@ export function assertSameCounts(content: ManifestContent, verification: Verific
     if (!other) return true;
     return other.count !== object.count || (other.checksum != null && object.checksum !== null && other.checksum !== object.checksum);
   });
-  const extra = verification.objects.filter((object) => !content.objects.some((known) => known.name === object.name));
+  const known = new Set(content.objects.map((object) => object.name));
+  const extra = verification.objects.filter((object) => !known.has(object.name));
   if (wrong.length === 0 && extra.length === 0) return;
   const names = [...wrong, ...extra]
     .slice(0, 5)

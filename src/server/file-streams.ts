@@ -55,8 +55,12 @@ async function open(options: OpenOptions, request: FileRequest): Promise<Opened>
   if (request.kind === "audit") return { ...(await openAuditExport(request.input)), ...streamed };
   if (request.kind === "export") {
     const connection = await connectionById(request.connectionId);
-    const { chunks, fileName, contentType } = await options.engines[connection.engine].openExport(connection, { ...(request.input as object), procedure: request.procedure }, { signal: options.signal });
-    return { source: Readable.from(chunks, { objectMode: false, highWaterMark: 1 << 20 }), fileName, contentType, ...streamed };
+    const { chunks, fileName, contentType } = await options.engines[connection.engine].openExport(
+      connection,
+      { ...(request.input as object), procedure: request.procedure },
+      { signal: options.signal },
+    );
+    return { source: Readable.from(await begun(chunks), { objectMode: false, highWaterMark: 1 << 20 }), fileName, contentType, ...streamed };
   }
   const backup = await backupOf(request.connectionId, request.backupId);
   const { artefact, manifest } = await storedArtefact(backup);
@@ -71,6 +75,19 @@ async function open(options: OpenOptions, request: FileRequest): Promise<Opened>
   return { ...file, status: 206, length: range.end - range.start + 1, contentRange: `bytes ${range.start}-${range.end}/${artefact.bytes}` };
 }
 
+/** Waits for the first chunk, so that a bad filter or a lost server is an answer in words and not a file that breaks at once. */
+async function begun(chunks: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return (async function* () {
+    try {
+      for (let next = first; !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  })();
+}
+
 const streamed = { status: 200 as const, length: null, contentRange: null, etag: null };
 
 /** One range of bytes (RFC 9110, section 14). Null when none is asked for or the form is not ours. @throws AppError INVALID when it lies outside */
@@ -79,7 +96,8 @@ export function parseRange(header: string | null, size: number): { start: number
   if (!match || (match[1] === "" && match[2] === "")) return null;
   const start = match[1] === "" ? Math.max(0, size - Number(match[2])) : Number(match[1]);
   const end = match[1] === "" || match[2] === "" ? size - 1 : Math.min(Number(match[2]), size - 1);
-  if (start > end || start >= size) throw new AppError("INVALID", `The range is outside of the file's ${size} bytes`, { fix: "Ask for the file from its start." });
+  if (start > end || start >= size)
+    throw new AppError("INVALID", `The range is outside of the file's ${size} bytes`, { fix: "Ask for the file from its start." });
   return { start, end };
 }
 
