@@ -2,6 +2,7 @@ import "server-only";
 import type { CallContext, Connection } from "@/server/connection";
 import type { EngineInfo, EngineOverview, LargestObject, Tile } from "@/lib/engine-contract";
 import { formatBytes, formatCount } from "@/lib/format";
+import { throwIfCancelled } from "@/server/errors";
 import { redisClient, type RedisClient } from "./redis.client";
 import { showBytes } from "./redis.codec";
 import { redisError } from "./redis.errors";
@@ -41,7 +42,7 @@ export async function getOverview(connection: Connection, { signal }: CallContex
   const info = await client.info();
   const latencyMs = performance.now() - startedAt;
   const settings = await readSettings(client);
-  signal?.throwIfAborted();
+  throwIfCancelled(signal);
   const facts = serverFacts(info);
   return {
     info: connectedInfo({ connection, info, latencyMs }),
@@ -166,7 +167,7 @@ async function biggestKeys(client: RedisClient, signal: AbortSignal | undefined)
   const names: Buffer[] = [];
   let cursor = "0";
   do {
-    signal?.throwIfAborted();
+    throwIfCancelled(signal);
     const [next, page] = asList(await client.send("SCAN", cursor, "COUNT", 100));
     names.push(...asBuffers(page));
     cursor = asText(next);

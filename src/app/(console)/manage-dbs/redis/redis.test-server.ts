@@ -23,7 +23,7 @@ export interface TestRedis {
 }
 
 /** @param binary another redis-server or valkey-server than the tests' own */
-export async function startRedis(args: string[] = [], binary = process.env["TEST_REDIS_SERVER"] ?? testServers.redisServer): Promise<TestRedis> {
+export async function startRedis(args: string[] = [], binary = testServers.redisServer): Promise<TestRedis> {
   const dir = await mkdtemp(join(tmpdir(), "console-redis-"));
   const port = await freePort();
   const drivers: Redis[] = [];

@@ -16,6 +16,8 @@ export interface PageRequest {
   /** Elements wanted, already lowered for values that are large on average. */
   count: number;
   length: number;
+  /** Estimate; null where the server does not say. */
+  memoryBytes: number | null;
   signal: AbortSignal | undefined;
 }
 

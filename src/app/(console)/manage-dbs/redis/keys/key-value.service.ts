@@ -36,7 +36,17 @@ export async function getKey(connection: Connection, input: GetKeyInput, { signa
   throwIfCancelled(signal);
   const count = pageCount({ wanted: input.count, memoryBytes: about.memoryBytes, length });
   const readPage = PAGES[type] ?? readNothing;
-  const page = await readPage({ client, facts, key, cursor: input.cursor, match: input.match, count, length: length ?? 0, signal });
+  const page = await readPage({
+    client,
+    facts,
+    key,
+    cursor: input.cursor,
+    match: input.match,
+    count,
+    length: length ?? 0,
+    memoryBytes: about.memoryBytes,
+    signal,
+  });
   return { name: toWire(key, { prefixBytes: NAME_BYTES_MAX }), type, ...about, length, value: page.value, nextCursor: page.nextCursor };
 }
 
@@ -85,7 +95,9 @@ function pageCount({ wanted, memoryBytes, length }: { wanted: number; memoryByte
   return Math.max(1, Math.min(wanted, Math.floor(PAGE_BYTES_AIM / (memoryBytes / length))));
 }
 
-async function readNothing({ client, key }: PageRequest): Promise<ValuePage> {
+async function readNothing({ client, key, memoryBytes }: PageRequest): Promise<ValuePage> {
+  // The dump is asked for its length only: not worth making the server write a big one.
+  if (memoryBytes === null || memoryBytes > PAGE_BYTES_AIM) return { value: { kind: "other", dumpBytes: null }, nextCursor: null };
   const dump = await client.send("DUMP", key);
   return { value: { kind: "other", dumpBytes: Buffer.isBuffer(dump) ? dump.length : null }, nextCursor: null };
 }
