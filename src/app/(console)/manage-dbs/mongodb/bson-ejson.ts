@@ -1,10 +1,9 @@
 import "server-only";
 
-import { isUtf8 } from "node:buffer";
-
 import { Decimal128 } from "mongodb";
 
 import { BSON_TYPE, BsonError, type BsonValue, ElementReader, scopeStart, typeName } from "@/app/(console)/manage-dbs/mongodb/bson-walk";
+import { EjsonOutput } from "@/app/(console)/manage-dbs/mongodb/ejson-output";
 
 /**
  * Raw BSON to canonical Extended JSON v2, in the document's own order with its duplicate keys.
@@ -42,9 +41,10 @@ export interface DocumentText {
 
 interface Writer {
   readonly bytes: Buffer;
+  readonly out: EjsonOutput;
   readonly relaxed: boolean;
-  /** Characters that may still be written; Infinity when the document goes whole. */
-  budget: number;
+  /** Where the output must end; Infinity when the document goes whole. */
+  readonly outMax: number;
   /** Bytes of a string or binary value that are written at most. */
   readonly prefix: number;
   readonly cuts: Cut[];
@@ -54,117 +54,146 @@ interface Writer {
 
 const DEPTH_MAX = 250;
 const DATE_RELAXED_MAX = 253_402_300_799_999n;
+/** Writing never waits for anything, so one output serves every call. */
+const shared = new EjsonOutput();
 
 /** @throws BsonError when the document is damaged or nested too deep */
 export function toEjson(bytes: Buffer, options: EjsonOptions = {}): string {
-  return writeLevel(newWriter(bytes, options), { start: 0, end: bytes.length, isArray: false });
+  return textOf((out) => appendEjson(out, bytes, options));
+}
+
+/** Appends a whole document to an output that is kept across documents: for exports. */
+export function appendEjson(out: EjsonOutput, bytes: Buffer, options: EjsonOptions = {}): void {
+  writeLevel(newWriter(bytes, out, options), { start: 0, end: bytes.length, isArray: false });
 }
 
 /** One value, as it would stand behind its key. */
 export function valueToEjson(value: BsonValue, options: EjsonOptions = {}): string {
-  return writeValue(newWriter(value.bytes, options), value);
+  return textOf((out) => writeValue(newWriter(value.bytes, out, options), value));
 }
 
 /**
  * The document as text, cut when it is long: strings and binary values to a prefix, and fields or items left out once
- * `textMax` characters are written. A document of 16 MB travels as some tens of kilobytes.
+ * `textMax` bytes are written. A document of 16 MB travels as some tens of kilobytes.
  */
 export function toCutEjson(bytes: Buffer, limits: { wholeBytesMax: number; textMax: number; prefix: number }): DocumentText {
   if (bytes.length <= limits.wholeBytesMax) return { text: toEjson(bytes), bytes: bytes.length, cuts: [] };
-  const writer: Writer = { ...newWriter(bytes, {}), budget: limits.textMax, prefix: limits.prefix };
-  return { text: writeLevel(writer, { start: 0, end: bytes.length, isArray: false }), bytes: bytes.length, cuts: writer.cuts };
+  const cuts: Cut[] = [];
+  const text = textOf((out) => {
+    const writer: Writer = { ...newWriter(bytes, out, {}), outMax: limits.textMax, prefix: limits.prefix, cuts };
+    writeLevel(writer, { start: 0, end: bytes.length, isArray: false });
+  });
+  return { text, bytes: bytes.length, cuts };
 }
 
 /** A value as short text for lists of examples: strings without quotes, cut to `length` characters. */
 export function valuePreview(value: BsonValue, length: number): string {
-  const writer: Writer = { ...newWriter(value.bytes, { relaxed: true }), budget: length, prefix: length };
+  const { bytes, type, start, end } = value;
   const text =
-    value.type === BSON_TYPE.string
-      ? value.bytes.toString("utf8", value.start + 4, Math.min(value.end - 1, value.start + 4 + length * 4))
-      : writeValue(writer, value);
+    type === BSON_TYPE.string
+      ? bytes.toString("utf8", start + 4, Math.min(end - 1, start + 4 + length * 4))
+      : textOf((out) => writeValue({ ...newWriter(bytes, out, { relaxed: true }), outMax: length, prefix: length }, value));
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
-function newWriter(bytes: Buffer, options: EjsonOptions): Writer {
-  return { bytes, relaxed: options.relaxed ?? false, budget: Infinity, prefix: Infinity, cuts: [], path: [], levels: options.depthMax ?? DEPTH_MAX };
+function textOf(write: (out: EjsonOutput) => void): string {
+  try {
+    write(shared);
+    return shared.takeText();
+  } finally {
+    shared.reset();
+  }
 }
 
-function writeLevel(writer: Writer, level: { start: number; end: number; isArray: boolean }): string {
+function newWriter(bytes: Buffer, out: EjsonOutput, options: EjsonOptions): Writer {
+  return { bytes, out, relaxed: options.relaxed ?? false, outMax: Infinity, prefix: Infinity, cuts: [], path: [], levels: options.depthMax ?? DEPTH_MAX };
+}
+
+function writeLevel(writer: Writer, level: { start: number; end: number; isArray: boolean }): void {
   if (writer.levels <= 0) throw new BsonError("Nested too deep", level.start);
   writer.levels--;
-  const bounded = writer.budget !== Infinity;
+  const { out } = writer;
+  const bounded = writer.outMax !== Infinity;
   const reader = new ElementReader(writer.bytes, level.start, level.end);
-  let text = level.isArray ? "[" : "{";
+  out.ascii(level.isArray ? "[" : "{");
   let shown = 0;
   let total = 0;
   while (reader.next()) {
     total++;
-    if (writer.budget <= 0) continue;
-    if (shown > 0) text += ",";
-    if (!level.isArray) {
-      const key = writeKey(writer, reader);
-      text += `${key}:`;
-      writer.budget -= key.length;
-    }
+    if (out.position >= writer.outMax) continue;
+    if (shown > 0) out.ascii(",");
+    if (!level.isArray) writeKey(writer, reader);
     if (bounded) writer.path.push(level.isArray ? String(shown) : reader.name());
-    text += writeValue(writer, reader);
+    writeValue(writer, reader);
     if (bounded) writer.path.pop();
     shown++;
   }
   if (shown < total) writer.cuts.push({ path: [...writer.path], type: level.isArray ? "Array" : "Object", bytes: level.end - level.start, shown, total });
   writer.levels++;
-  return text + (level.isArray ? "]" : "}");
+  out.ascii(level.isArray ? "]" : "}");
 }
 
-function writeKey(writer: Writer, reader: ElementReader): string {
-  const key = reader.name();
-  if (key.includes("\uFFFD")) {
-    const raw = writer.bytes.subarray(reader.nameStart, reader.nameEnd);
-    if (!isUtf8(raw)) return `"$invalidUtf8:${raw.toString("base64")}"`;
+function writeKey({ out, bytes }: Writer, reader: ElementReader): void {
+  if (!out.quoted(bytes, reader.nameStart, reader.nameEnd)) out.ascii(`"$invalidUtf8:${bytes.toString("base64", reader.nameStart, reader.nameEnd)}"`);
+  out.ascii(":");
+}
+
+function writeValue(writer: Writer, value: { type: number; start: number; end: number }): void {
+  const { out, bytes, relaxed } = writer;
+  const { type, start, end } = value;
+  switch (type) {
+    case BSON_TYPE.object:
+      return writeLevel(writer, { start, end, isArray: false });
+    case BSON_TYPE.array:
+      return writeLevel(writer, { start, end, isArray: true });
+    case BSON_TYPE.string:
+      return writeString(writer, { type, start: start + 4, end: end - 1 });
+    case BSON_TYPE.binary:
+      return writeBinary(writer, { start, end });
+    case BSON_TYPE.objectId:
+      out.ascii('{"$oid":"');
+      out.hex(bytes, start, end);
+      return out.ascii('"}');
+    case BSON_TYPE.regex:
+      return writeRegex(writer, start, end);
+    case BSON_TYPE.dbPointer:
+      out.ascii('{"$dbPointer":{"$ref":');
+      writeText(writer, start + 4, end - 13);
+      out.ascii(',"$id":{"$oid":"');
+      out.hex(bytes, end - 12, end);
+      return out.ascii('"}}}');
+    case BSON_TYPE.code:
+    case BSON_TYPE.symbol:
+      out.ascii(type === BSON_TYPE.code ? '{"$code":' : '{"$symbol":');
+      writeString(writer, { type, start: start + 4, end: end - 1 });
+      return out.ascii("}");
+    case BSON_TYPE.codeWithScope: {
+      const scope = scopeStart(bytes, start, end);
+      out.ascii('{"$code":');
+      writeText(writer, start + 8, scope - 1);
+      out.ascii(',"$scope":');
+      writeLevel(writer, { start: scope, end, isArray: false });
+      return out.ascii("}");
+    }
+    default:
+      return out.ascii(plainText(bytes, value, relaxed));
   }
-  return JSON.stringify(key);
 }
 
-function writeValue(writer: Writer, value: { type: number; start: number; end: number }): string {
-  if (value.type === BSON_TYPE.object) return writeLevel(writer, { start: value.start, end: value.end, isArray: false });
-  if (value.type === BSON_TYPE.array) return writeLevel(writer, { start: value.start, end: value.end, isArray: true });
-  const text = writeScalar(writer, value);
-  writer.budget -= text.length;
-  return text;
-}
-
-function writeScalar(writer: Writer, value: { type: number; start: number; end: number }): string {
-  const { bytes, relaxed } = writer;
+/** The types whose text is short and ASCII. */
+function plainText(bytes: Buffer, value: { type: number; start: number; end: number }, relaxed: boolean): string {
   const { type, start, end } = value;
   switch (type) {
     case BSON_TYPE.double:
       return doubleText(bytes.readDoubleLE(start), relaxed);
-    case BSON_TYPE.string:
-      return stringText(writer, { type, start: start + 4, end: end - 1 });
-    case BSON_TYPE.binary:
-      return binaryText(writer, { start, end });
     case BSON_TYPE.undefined:
       return '{"$undefined":true}';
-    case BSON_TYPE.objectId:
-      return `{"$oid":"${bytes.toString("hex", start, end)}"}`;
     case BSON_TYPE.bool:
       return bytes[start] === 0 ? "false" : "true";
     case BSON_TYPE.date:
       return dateText(bytes.readBigInt64LE(start), relaxed);
     case BSON_TYPE.null:
       return "null";
-    case BSON_TYPE.regex:
-      return regexText(bytes, start, end);
-    case BSON_TYPE.dbPointer:
-      return `{"$dbPointer":{"$ref":${quoted(bytes, start + 4, end - 13)},"$id":{"$oid":"${bytes.toString("hex", end - 12, end)}"}}}`;
-    case BSON_TYPE.code:
-      return `{"$code":${stringText(writer, { type, start: start + 4, end: end - 1 })}}`;
-    case BSON_TYPE.symbol:
-      return `{"$symbol":${stringText(writer, { type, start: start + 4, end: end - 1 })}}`;
-    case BSON_TYPE.codeWithScope: {
-      const scope = scopeStart(bytes, start, end);
-      return `{"$code":${quoted(bytes, start + 8, scope - 1)},"$scope":${writeLevel(writer, { start: scope, end, isArray: false })}}`;
-    }
     case BSON_TYPE.int32:
       return relaxed ? String(bytes.readInt32LE(start)) : `{"$numberInt":"${bytes.readInt32LE(start)}"}`;
     case BSON_TYPE.timestamp:
@@ -200,13 +229,17 @@ function dateText(milliseconds: bigint, relaxed: boolean): string {
   return `{"$date":{"$numberLong":"${milliseconds}"}}`;
 }
 
-function regexText(bytes: Buffer, start: number, end: number): string {
-  const patternEnd = bytes.indexOf(0, start);
-  return `{"$regularExpression":{"pattern":${quoted(bytes, start, patternEnd)},"options":${quoted(bytes, patternEnd + 1, end - 1)}}}`;
+function writeRegex(writer: Writer, start: number, end: number): void {
+  const patternEnd = writer.bytes.indexOf(0, start);
+  writer.out.ascii('{"$regularExpression":{"pattern":');
+  writeText(writer, start, patternEnd);
+  writer.out.ascii(',"options":');
+  writeText(writer, patternEnd + 1, end - 1);
+  writer.out.ascii("}}");
 }
 
-function binaryText(writer: Writer, value: { start: number; end: number }): string {
-  const { bytes } = writer;
+function writeBinary(writer: Writer, value: { start: number; end: number }): void {
+  const { bytes, out } = writer;
   const subType = bytes[value.start + 4] ?? 0;
   let start = value.start + 5;
   // Subtype 2 repeats the length inside; the specification leaves it out of the text.
@@ -214,25 +247,21 @@ function binaryText(writer: Writer, value: { start: number; end: number }): stri
   const end = Math.min(value.end, start + writer.prefix);
   if (end < value.end)
     writer.cuts.push({ path: [...writer.path], type: "Binary", bytes: value.end - value.start, shown: end - start, total: value.end - start });
-  return `{"$binary":{"base64":"${bytes.toString("base64", start, end)}","subType":"${subType.toString(16).padStart(2, "0")}"}}`;
+  out.ascii('{"$binary":{"base64":"');
+  out.ascii(bytes.toString("base64", start, end));
+  out.ascii(`","subType":"${subType.toString(16).padStart(2, "0")}"}}`);
 }
 
-function stringText(writer: Writer, value: { type: number; start: number; end: number }): string {
+function writeString(writer: Writer, value: { type: number; start: number; end: number }): void {
   const { bytes } = writer;
   const { start, end } = value;
-  if (end - start <= writer.prefix) return quoted(bytes, start, end);
+  if (end - start <= writer.prefix) return writeText(writer, start, end);
   let cut = start + writer.prefix;
   while (cut > start && ((bytes[cut] ?? 0) & 0xc0) === 0x80) cut--;
   writer.cuts.push({ path: [...writer.path], type: typeName(value.type), bytes: end - start, shown: cut - start, total: end - start });
-  return quoted(bytes, start, cut);
+  return writeText(writer, start, cut);
 }
 
-function quoted(bytes: Buffer, start: number, end: number): string {
-  const text = bytes.toString("utf8", start, end);
-  // U+FFFD is either in the text itself or a sign that the bytes are no UTF-8.
-  if (text.includes("\uFFFD")) {
-    const raw = bytes.subarray(start, end);
-    if (!isUtf8(raw)) return `{"$invalidUtf8":"${raw.toString("base64")}"}`;
-  }
-  return JSON.stringify(text);
+function writeText({ out, bytes }: Writer, start: number, end: number): void {
+  if (!out.quoted(bytes, start, end)) out.ascii(`{"$invalidUtf8":"${bytes.toString("base64", start, end)}"}`);
 }

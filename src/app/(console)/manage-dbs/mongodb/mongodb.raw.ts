@@ -37,6 +37,15 @@ export function rawFind(collection: Collection, options: RawFindOptions): FindCu
   });
 }
 
+/** Bytes of one reply when everything is read: larger ones are no faster and pile up before they are collected. */
+const REPLY_BYTES = 512 * 1024;
+const BATCH_DOCUMENTS = { unknown: 500, max: 10_000 };
+
+/** Documents per reply, from their average size where the server knows it. */
+export function batchSizeFor(averageBytes: number | null): number {
+  return averageBytes ? Math.max(1, Math.min(BATCH_DOCUMENTS.max, Math.ceil(REPLY_BYTES / averageBytes))) : BATCH_DOCUMENTS.unknown;
+}
+
 /** The minimum of a cursor that `rawBatches` needs: find, aggregate and command cursors have it. */
 interface BatchCursor {
   hasNext(): Promise<boolean>;

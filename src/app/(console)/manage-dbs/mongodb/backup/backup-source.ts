@@ -6,7 +6,7 @@ import { type DescribedCollection, describeCollection } from "@/app/(console)/ma
 import { BSON_TYPE, ElementReader, findTopLevel } from "@/app/(console)/manage-dbs/mongodb/bson-walk";
 import { attempt, numberOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
 import { type Product, productOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.product";
-import { rawBatches, rawCommand, rawFind } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
+import { batchSizeFor, rawBatches, rawCommand, rawFind } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
 
 /** What a backup reads: the list of collections, the server's kind, and the documents of each in one order. */
 
@@ -55,10 +55,10 @@ export function uuidOf(entry: DescribedCollection): string | null {
   return null;
 }
 
-/** Documents the collection holds by the server's own bookkeeping, for progress only. */
-export async function estimate(db: Db, name: string): Promise<{ count: number; bytes: number }> {
+/** What the collection holds by the server's own bookkeeping, for progress only, and how it is best read. */
+export async function estimate(db: Db, name: string): Promise<{ count: number; bytes: number; batchSize: number }> {
   const stats = await attempt(db.command({ collStats: name, maxTimeMS: 3_000 }));
-  return { count: numberOf(stats?.["count"]) ?? 0, bytes: numberOf(stats?.["size"]) ?? 0 };
+  return { count: numberOf(stats?.["count"]) ?? 0, bytes: numberOf(stats?.["size"]) ?? 0, batchSize: batchSizeFor(numberOf(stats?.["avgObjSize"])) };
 }
 
 export interface DocumentPlace {
@@ -79,14 +79,19 @@ export async function placeOf(db: Db, entry: { name: string; kind: string }, ser
 }
 
 /** All documents of a place in natural order. */
-export function readAll(db: Db, place: DocumentPlace, options: { session?: ClientSession | null; signal?: AbortSignal } = {}): AsyncGenerator<Buffer[]> {
-  const { session, signal } = options;
+export function readAll(
+  db: Db,
+  place: DocumentPlace,
+  options: { batchSize: number; session?: ClientSession | null; signal?: AbortSignal },
+): AsyncGenerator<Buffer[]> {
+  const { batchSize, session, signal } = options;
   if (place.rawData) {
-    const command = { find: place.collection, filter: {}, hint: { $natural: 1 }, rawData: true };
-    return rawBatches(db.runCursorCommand(command, { raw: true, ...(session ? { session } : {}), ...(signal ? { signal } : {}) }));
+    const command = { find: place.collection, filter: {}, hint: { $natural: 1 }, batchSize, rawData: true };
+    const cursor = db.runCursorCommand(command, { raw: true, ...(session ? { session } : {}), ...(signal ? { signal } : {}) });
+    return rawBatches(cursor.setBatchSize(batchSize));
   }
   return rawBatches(
-    rawFind(db.collection(place.collection), { hint: { $natural: 1 }, signal, comment: "foundry-console backup", ...(session ? { session } : {}) }),
+    rawFind(db.collection(place.collection), { hint: { $natural: 1 }, batchSize, signal, comment: "foundry-console backup", ...(session ? { session } : {}) }),
   );
 }
 

@@ -37,7 +37,7 @@ const CHUNK_BYTES = 256 * 1024;
 interface Listed extends DescribedCollection {
   indexes: Buffer[];
   place: DocumentPlace | null;
-  expected: { count: number; bytes: number };
+  expected: { count: number; bytes: number; batchSize: number };
 }
 
 /**
@@ -96,7 +96,7 @@ async function writeDatabase(run: { client: MongoClient; database: string; sink:
         ? () => {
             Object.assign(before, tally);
             context.progress({ object: entry.name, objectsDone: written.length });
-            return readAll(db, place, { session, signal: context.signal });
+            return readAll(db, place, { batchSize: entry.expected.batchSize, session, signal: context.signal });
           }
         : null,
       onProgress: ({ count, bytes }) => {
@@ -147,7 +147,7 @@ async function describeAll(db: Db, collections: DescribedCollection[], server: S
       ...entry,
       indexes: isView ? [] : await rawCommand(db, { listIndexes: entry.name }),
       place: isView ? null : await placeOf(db, entry, server),
-      expected: isView ? { count: 0, bytes: 0 } : await estimate(db, entry.name),
+      expected: isView ? { count: 0, bytes: 0, batchSize: 1 } : await estimate(db, entry.name),
     });
   }
   return listed;

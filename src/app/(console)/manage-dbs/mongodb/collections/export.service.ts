@@ -1,16 +1,18 @@
 import "server-only";
 
-import { toEjson } from "@/app/(console)/manage-dbs/mongodb/bson-ejson";
+import { appendEjson } from "@/app/(console)/manage-dbs/mongodb/bson-ejson";
+import { EjsonOutput } from "@/app/(console)/manage-dbs/mongodb/ejson-output";
 import type { ExportInput } from "@/app/(console)/manage-dbs/mongodb/collections/collections.schema";
 import { findByKey } from "@/app/(console)/manage-dbs/mongodb/collections/documents.service";
 import { parseFilter } from "@/app/(console)/manage-dbs/mongodb/ejson-input";
 import { connectedClient, requireDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
-import { rawBatches, rawFind } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
+import { attempt, numberOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
+import { batchSizeFor, rawBatches, rawFind } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
 import type { CallContext, Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 
-const CHUNK_CHARACTERS = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 /**
  * A collection as lines of Extended JSON in its natural order, made from raw documents in bounded memory (one batch of the
@@ -21,7 +23,9 @@ export async function* exportCollection(connection: Connection, input: ExportInp
   const relaxed = input.format === "relaxed";
   if (input.key !== undefined) {
     const document = await findByKey(connection, { ...input, key: input.key }, context);
-    yield Buffer.from(`${line(document, relaxed, input.collection)}\n`);
+    const single = new EjsonOutput();
+    appendLine(single, document, { relaxed, collection: input.collection });
+    yield single.takeBytes();
     return;
   }
   const filter = parseFilter(input.filter);
@@ -33,26 +37,29 @@ export async function* exportCollection(connection: Connection, input: ExportInp
         fix: "Reload the list: it may have been renamed or dropped.",
       });
     }
-    let chunk = "";
-    for await (const batch of rawBatches(rawFind(db.collection(input.collection), { filter, signal: context.signal, comment: "foundry-console export" }))) {
+    const stats = await attempt(db.command({ collStats: input.collection, maxTimeMS: 1_000 }));
+    const batchSize = batchSizeFor(numberOf(stats?.["avgObjSize"]));
+    const lines = new EjsonOutput();
+    for await (const batch of rawBatches(
+      rawFind(db.collection(input.collection), { filter, batchSize, signal: context.signal, comment: "foundry-console export" }),
+    )) {
       for (const document of batch) {
-        chunk += `${line(document, relaxed, input.collection)}\n`;
-        if (chunk.length < CHUNK_CHARACTERS) continue;
-        yield Buffer.from(chunk);
-        chunk = "";
+        appendLine(lines, document, { relaxed, collection: input.collection });
+        if (lines.position >= CHUNK_BYTES) yield lines.takeBytes();
       }
     }
-    if (chunk !== "") yield Buffer.from(chunk);
+    if (lines.position > 0) yield lines.takeBytes();
   } catch (error) {
     throw toAppError(error, { address: connection.address, doing: `${input.collection}: export` });
   }
 }
 
-function line(document: Buffer, relaxed: boolean, collection: string): string {
+function appendLine(lines: EjsonOutput, document: Buffer, options: { relaxed: boolean; collection: string }): void {
   try {
-    return toEjson(document, { relaxed });
+    appendEjson(lines, document, { relaxed: options.relaxed });
+    lines.ascii("\n");
   } catch (error) {
-    throw new AppError("INVALID", `${collection}: a document cannot be written as Extended JSON`, {
+    throw new AppError("INVALID", `${options.collection}: a document cannot be written as Extended JSON`, {
       fix: "Back the collection up instead: a backup carries documents as they are.",
       detail: String(error),
       cause: error,
