@@ -204,10 +204,11 @@ describe.for(["viewer", "operator", "admin"] as const)("B1: a %s may do what is 
     expect(code).not.toContain("not a TRPCError");
     const added = (await auditRows(principal)).slice(rows.length).filter(({ procedure }) => procedure === path);
     expect(added.filter(({ outcome }) => outcome === "refused" && path !== "session.reauthenticate" && path !== "session.changePassword")).toEqual([]);
-    // L1: changes are written before and after, exports and backups once; a plain read leaves no row.
+    // L1: changes are written before and after, exports and backups once; looking leaves no row.
     const { action } = ruleOf(path);
     if (["write", "restore", "administer"].includes(action) && procedures[path]?._def.type !== "query")
       expect(added.map(({ outcome }) => outcome)).toEqual(["started", code === "ok" ? "allowed" : "failed"]);
+    if (action === "read") expect(added.filter(({ action: what }) => what === "read")).toEqual([]);
     if (["export", "backup", "download"].includes(action)) expect(added.map(({ outcome }) => outcome)).toEqual([code === "ok" ? "allowed" : "failed"]);
   });
 });
