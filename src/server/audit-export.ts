@@ -1,6 +1,6 @@
 import "server-only";
 import { Readable } from "node:stream";
-import { AuditFilters } from "@/server/audit-filters";
+import { AuditFilters } from "@/lib/audit-filters";
 import { listAudit } from "@/server/audit-list";
 
 /** The audit log as JSON lines, newest first, read page by page. `input` is the filters of the page. */

@@ -2,7 +2,7 @@ import "server-only";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { sql } from "kysely";
 import type { AuditRow } from "@/server/audit-chain";
-import type { AuditFilters } from "@/server/audit-filters";
+import type { AuditFilters } from "@/lib/audit-filters";
 import { controlPlane } from "@/server/control-plane/database";
 import { LIMITS } from "@/server/limits";
 

@@ -1,7 +1,7 @@
 import "server-only";
 import { z } from "zod";
 import { verifyAudit } from "@/server/audit";
-import { AuditFilters } from "@/server/audit-filters";
+import { AuditFilters } from "@/lib/audit-filters";
 import { issueTicket } from "@/server/tickets";
 import { procedure, router } from "@/trpc/init";
 import { AuditListInput, AuditPage, AuditSummary, AuditVerification } from "./audit.schema";

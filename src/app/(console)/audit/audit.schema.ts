@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LIMITS } from "@/server/limits";
 import { AUDIT_OUTCOMES } from "@/lib/audit-words";
-import { AuditFilters } from "@/server/audit-filters";
+import { AuditFilters } from "@/lib/audit-filters";
 
 export const AuditListInput = AuditFilters.extend({
   /** The `nextCursor` of the page before. */

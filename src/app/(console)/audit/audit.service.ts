@@ -1,7 +1,7 @@
 import "server-only";
 import type { z } from "zod";
 import { lastVerification } from "@/server/audit";
-import type { AuditFilters } from "@/server/audit-filters";
+import type { AuditFilters } from "@/lib/audit-filters";
 import { type AuditEntryView, countAudit, listAudit, newestSeq } from "@/server/audit-list";
 import type { AuditEntry, AuditListInput, AuditPage, AuditSummary } from "./audit.schema";
 
