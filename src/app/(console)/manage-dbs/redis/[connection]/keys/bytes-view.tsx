@@ -23,7 +23,7 @@ interface BytesViewProps {
   length: number;
   /** What somebody chose; null leaves it to the value. */
   form: BytesForm | null;
-  onForm(form: BytesForm): void;
+  onForm: (form: BytesForm) => void;
   /** Loads the rest, or says why not. */
   rest?: ReactNode;
   /** Close and the like. */
@@ -134,7 +134,15 @@ function Code({ text, label }: { text: string; label: string }) {
   return (
     <>
       <pre tabIndex={0} role="region" aria-label={label} className={box}>
-        {pieces(cut).map((piece, index) => (index % 2 === 1 ? <span key={index} className="text-code-num">{piece}</span> : piece))}
+        {pieces(cut).map((piece, index) =>
+          index % 2 === 1 ? (
+            <span key={index} className="text-code-num">
+              {piece}
+            </span>
+          ) : (
+            piece
+          ),
+        )}
       </pre>
       <Unfold left={text.length - shown} onMore={() => setShown(shown + SHOWN_MORE)} />
     </>
@@ -159,7 +167,7 @@ function Escaped({ bytes, label }: { bytes: Uint8Array; label: string }) {
   );
 }
 
-function Unfold({ left, onMore }: { left: number; onMore(): void }) {
+function Unfold({ left, onMore }: { left: number; onMore: () => void }) {
   if (left <= 0) return null;
   return (
     <Button size="sm" variant="ghost" className="mt-1" onClick={onMore}>

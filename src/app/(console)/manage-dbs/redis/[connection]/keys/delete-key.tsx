@@ -17,8 +17,8 @@ interface DeleteKeyProps {
   name: RedisBytes;
   title: string;
   detail: RouterOutputs["redis"]["keys"]["get"];
-  onDeleted(): void;
-  onClose(): void;
+  onDeleted: () => void;
+  onClose: () => void;
 }
 
 /** Deletes the key after its name was typed. There is no undo: Redis keeps nothing. */
@@ -53,7 +53,17 @@ export function DeleteKey({ connection, environment, db, name, title, detail, on
         <Trash2 aria-hidden />
         Delete key
       </Button>
-      <ConfirmDanger open={open} onOpenChange={setOpen} title="Delete this key" expected={shown} action="Delete key" environment={environment} onConfirm={confirm} busy={deletion.isPending} error={deletion.error?.message}>
+      <ConfirmDanger
+        open={open}
+        onOpenChange={setOpen}
+        title="Delete this key"
+        expected={shown}
+        action="Delete key"
+        environment={environment}
+        onConfirm={confirm}
+        busy={deletion.isPending}
+        error={deletion.error?.message}
+      >
         <p>
           A {detail.type} {sizeOf(detail)} in db{db} of {connection} will be gone. Redis cannot bring it back; only a backup can.
         </p>

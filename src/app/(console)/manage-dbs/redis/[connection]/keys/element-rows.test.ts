@@ -3,7 +3,17 @@ import { elementColumns, elementRows } from "./element-rows";
 
 type Pages = Parameters<typeof elementRows>[0];
 
-const about = { name: { text: "k" }, encoding: null, ttlMs: null, expiresAt: null, memoryBytes: null, idleSeconds: null, frequency: null, length: 2, nextCursor: null };
+const about = {
+  name: { text: "k" },
+  encoding: null,
+  ttlMs: null,
+  expiresAt: null,
+  memoryBytes: null,
+  idleSeconds: null,
+  frequency: null,
+  length: 2,
+  nextCursor: null,
+};
 const plain = { hasExpiries: false, isSearch: false };
 
 describe("elementRows", () => {
@@ -30,7 +40,9 @@ describe("elementRows", () => {
       { field: { text: "a" }, value: { text: "1" } },
       { field: { text: "a" }, value: { text: "2" } },
     ];
-    const pages: Pages = [{ ...about, type: "stream", value: { kind: "stream", entries: [{ id: "1-0", fields }], lastId: "1-0", entriesAdded: 1, maxDeletedId: null, groups: [] } }];
+    const pages: Pages = [
+      { ...about, type: "stream", value: { kind: "stream", entries: [{ id: "1-0", fields }], lastId: "1-0", entriesAdded: 1, maxDeletedId: null, groups: [] } },
+    ];
     expect(elementRows(pages, plain).map((row) => [row.cells[0], row.address?.position])).toEqual([
       ["1-0", 0],
       [null, 1],

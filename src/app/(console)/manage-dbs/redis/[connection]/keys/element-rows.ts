@@ -85,7 +85,14 @@ function pageRows(page: KeyDetail["value"], { hasExpiries, isSearch }: { hasExpi
     case "list":
       return page.items.map((item) => {
         const bytes = byteLength(item.value);
-        return { id: String(item.index), cells: [String(item.index), item.value, lengthText(bytes)], title: `Item ${item.index}`, value: item.value, bytes, address: { element: String(item.index), elementEncoding: "utf8" } };
+        return {
+          id: String(item.index),
+          cells: [String(item.index), item.value, lengthText(bytes)],
+          title: `Item ${item.index}`,
+          value: item.value,
+          bytes,
+          address: { element: String(item.index), elementEncoding: "utf8" },
+        };
       });
     case "set":
       return page.members.map((member) => {
@@ -95,7 +102,14 @@ function pageRows(page: KeyDetail["value"], { hasExpiries, isSearch }: { hasExpi
     case "zset":
       return page.members.map(({ member, score, rank }) => {
         const bytes = byteLength(member);
-        return { id: nameId(member), cells: [...(isSearch ? [] : [rank === null ? null : String(rank)]), score, member, lengthText(bytes)], title: `Member with score ${score}`, value: member, bytes, address: null };
+        return {
+          id: nameId(member),
+          cells: [...(isSearch ? [] : [rank === null ? null : String(rank)]), score, member, lengthText(bytes)],
+          title: `Member with score ${score}`,
+          value: member,
+          bytes,
+          address: null,
+        };
       });
     case "stream":
       return page.entries.flatMap((entry) =>

@@ -15,10 +15,10 @@ interface ElementTableProps {
   /** Elements in all, when known. */
   total: number | null;
   selected: string | null;
-  onSelect(id: string): void;
+  onSelect: (id: string) => void;
   hasMore: boolean;
   loadingMore: boolean;
-  onLoadMore(): void;
+  onLoadMore: () => void;
 }
 
 const ROW_HEIGHT = 32;
@@ -80,7 +80,15 @@ export function ElementTable({ label, columns, rows, total, selected, onSelect, 
     >
       <div role="row" aria-rowindex={1} className="sticky top-0 z-1 flex h-8 items-center border-b border-line bg-sunken text-12 font-medium text-fg-3">
         {columns.map((column) => (
-          <span key={column.name} role="columnheader" className={classNames("flex h-8 items-center border-r border-line-soft px-3 first:pl-5 last:border-r-0 max-md:px-2 max-md:first:pl-4", column.className, column.number && "justify-end")}>
+          <span
+            key={column.name}
+            role="columnheader"
+            className={classNames(
+              "flex h-8 items-center border-r border-line-soft px-3 first:pl-5 last:border-r-0 max-md:px-2 max-md:first:pl-4",
+              column.className,
+              column.number && "justify-end",
+            )}
+          >
             {column.name}
           </span>
         ))}
@@ -109,7 +117,16 @@ export function ElementTable({ label, columns, rows, total, selected, onSelect, 
               )}
             >
               {columns.map((column, index) => (
-                <span key={column.name} role="gridcell" className={classNames("flex h-8 items-center truncate border-r border-line-soft px-3 font-mono text-12 first:pl-5 last:border-r-0 max-md:px-2 max-md:first:pl-4", column.className, column.number && "justify-end", index === columns.length - 1 && "font-sans text-fg-3")}>
+                <span
+                  key={column.name}
+                  role="gridcell"
+                  className={classNames(
+                    "flex h-8 items-center truncate border-r border-line-soft px-3 font-mono text-12 first:pl-5 last:border-r-0 max-md:px-2 max-md:first:pl-4",
+                    column.className,
+                    column.number && "justify-end",
+                    index === columns.length - 1 && "font-sans text-fg-3",
+                  )}
+                >
                   <ElementCell cell={row.cells[index] ?? null} />
                 </span>
               ))}
@@ -127,7 +144,12 @@ const CELL_BYTES = 64;
 
 function ElementCell({ cell }: { cell: RedisBytes | string | null }) {
   if (cell === null) return null;
-  if (typeof cell === "string") return <span className="truncate" title={cell}>{cell}</span>;
+  if (typeof cell === "string")
+    return (
+      <span className="truncate" title={cell}>
+        {cell}
+      </span>
+    );
   if ("base64" in cell) {
     const bytes = bytesOf(cell);
     return (
@@ -136,11 +158,17 @@ function ElementCell({ cell }: { cell: RedisBytes | string | null }) {
           <BinaryText bytes={bytes.subarray(0, CELL_BYTES)} />
           {bytes.length > CELL_BYTES ? "…" : ""}
         </span>
-        <TypeBadge small className="ml-2">bytes</TypeBadge>
+        <TypeBadge small className="ml-2">
+          bytes
+        </TypeBadge>
       </>
     );
   }
   if (cell.text === "") return <span className="text-fg-3">''</span>;
   const text = cell.text.slice(0, CELL_CHARACTERS);
-  return <span className="truncate [unicode-bidi:isolate]">{/\p{C}/u.test(text) ? <BinaryText bytes={new TextEncoder().encode(text.replace(/[\uD800-\uDBFF]$/, ""))} /> : text}</span>;
+  return (
+    <span className="truncate [unicode-bidi:isolate]">
+      {/\p{C}/u.test(text) ? <BinaryText bytes={new TextEncoder().encode(text.replace(/[\uD800-\uDBFF]$/, ""))} /> : text}
+    </span>
+  );
 }

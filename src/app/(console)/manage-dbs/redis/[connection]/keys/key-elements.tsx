@@ -50,7 +50,16 @@ export function KeyElements({ value, connection, db, name }: KeyElementsProps) {
 
   if (pages.some((page) => page.value.kind !== kind)) {
     return (
-      <Note className="m-4" tone="amber" title="This key changed its type while it was read." end={<Button size="sm" onClick={value.refresh}>Read it again</Button>}>
+      <Note
+        className="m-4"
+        tone="amber"
+        title="This key changed its type while it was read."
+        end={
+          <Button size="sm" onClick={value.refresh}>
+            Read it again
+          </Button>
+        }
+      >
         Somebody replaced it between two pages.
       </Note>
     );
@@ -79,13 +88,23 @@ export function KeyElements({ value, connection, db, name }: KeyElementsProps) {
             Load more
           </Button>
         ) : null}
-        {full && value.hasMore ? <span className="text-12 text-amber-text">This page holds {formatCount(ROWS_HELD_MAX)} rows at most. Search or download the key for the others.</span> : null}
-        {value.error && !value.gone ? <span role="alert" className="text-12 text-red-text">{value.error.message}</span> : null}
+        {full && value.hasMore ? (
+          <span className="text-12 text-amber-text">This page holds {formatCount(ROWS_HELD_MAX)} rows at most. Search or download the key for the others.</span>
+        ) : null}
+        {value.error && !value.gone ? (
+          <span role="alert" className="text-12 text-red-text">
+            {value.error.message}
+          </span>
+        ) : null}
       </div>
       {view === "groups" && groups.length > 0 ? (
         <StreamGroups groups={groups} />
       ) : rows.length === 0 && !value.hasMore && !value.refreshing ? (
-        <EmptyState className="grow border-t border-line" title={isSearch ? `No ${WORDS[kind].one} matches` : `This ${kind} holds no ${WORDS[kind].many}`} action={isSearch ? <Button onClick={() => value.search("")}>Show all</Button> : null} />
+        <EmptyState
+          className="grow border-t border-line"
+          title={isSearch ? `No ${WORDS[kind].one} matches` : `This ${kind} holds no ${WORDS[kind].many}`}
+          action={isSearch ? <Button onClick={() => value.search("")}>Show all</Button> : null}
+        />
       ) : (
         <div className="flex min-h-0 grow flex-col border-t border-line">
           <ElementTable
@@ -122,7 +141,7 @@ function progress({ elements, words, isSearch, hasMore, total }: ProgressWords):
 }
 
 /** A word is looked for anywhere in the name; with a sign of globs it is a glob. */
-function ElementSearch({ what, match, onSearch }: { what: string; match: string; onSearch(match: string): void }) {
+function ElementSearch({ what, match, onSearch }: { what: string; match: string; onSearch: (match: string) => void }) {
   const [text, setText] = useState("");
   return (
     <form

@@ -9,7 +9,7 @@ type KeyDetail = RouterOutputs["redis"]["keys"]["get"];
 const LENGTH_WORDS: Record<string, string> = { hash: "Fields", list: "Items", set: "Members", zset: "Members", stream: "Entries" };
 
 /** What is known of the key as a whole, in one line. */
-export function KeyFacts({ detail, onExpired }: { detail: KeyDetail; onExpired(): void }) {
+export function KeyFacts({ detail, onExpired }: { detail: KeyDetail; onExpired: () => void }) {
   const { length, type, memoryBytes, encoding, idleSeconds, frequency } = detail;
   return (
     <dl className="flex shrink-0 flex-wrap gap-y-2 border-b border-line px-4 pt-1 pb-3 md:px-5">
@@ -35,7 +35,7 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
 }
 
 /** Counts down by the page's clock; the server's own count is taken again with every refresh. */
-function Expiry({ expiresAt, ttlMs, onExpired }: { expiresAt: string | null; ttlMs: number | null; onExpired(): void }) {
+function Expiry({ expiresAt, ttlMs, onExpired }: { expiresAt: string | null; ttlMs: number | null; onExpired: () => void }) {
   const now = useNow();
   const end = expiresAt === null ? Number.NaN : new Date(expiresAt).getTime();
   const left = now === null || Number.isNaN(end) ? (ttlMs ?? 0) : end - now.getTime();

@@ -19,9 +19,9 @@ const TYPES = [
 interface KeyFilterProps {
   field: RefObject<HTMLInputElement | null>;
   filter: ScanFilter;
-  onFilter(change: Partial<ScanFilter>): void;
+  onFilter: (change: Partial<ScanFilter>) => void;
   /** Arrow down in the field goes there. */
-  onList(): void;
+  onList: () => void;
 }
 
 /** Pattern and type. A pattern takes effect with Enter: every one is a walk through the whole database. */
@@ -45,8 +45,12 @@ export function KeyFilter({ field, filter, onFilter, onList }: KeyFilterProps) {
           apply(text);
         }}
       >
+        {/* Pressed before the page is alive, the form itself goes to the same place. */}
+        <input type="hidden" name="db" value={filter.db} />
+        <input type="hidden" name="type" value={filter.type} />
         <Input
           ref={field}
+          name="pattern"
           aria-label="Pattern"
           aria-keyshortcuts="/"
           title={"A glob: * any letters, ? one, [ab] one of these, \\xff a byte. Without them it is one name."}

@@ -9,9 +9,9 @@ type KeyListName = (typeof KEY_LISTS)[number];
 
 export interface KeyListHeadProps {
   db: number;
-  onDatabase(db: number): void;
+  onDatabase: (db: number) => void;
   list: KeyListName;
-  onList(list: KeyListName): void;
+  onList: (list: KeyListName) => void;
 }
 
 export function ListSwitch({ list, onList }: Pick<KeyListHeadProps, "list" | "onList">) {
@@ -33,7 +33,11 @@ export function ListSwitch({ list, onList }: Pick<KeyListHeadProps, "list" | "on
 const OFFERED_MAX = 64;
 
 /** Logical databases with the keys they hold, as the server counts them. */
-export function DatabaseSelect({ db, about, onDatabase }: Pick<KeyListHeadProps, "db" | "onDatabase"> & { about: Pick<NonNullable<ScanState["about"]>, "databases" | "databasesMax"> | null }) {
+export function DatabaseSelect({
+  db,
+  about,
+  onDatabase,
+}: Pick<KeyListHeadProps, "db" | "onDatabase"> & { about: Pick<NonNullable<ScanState["about"]>, "databases" | "databasesMax"> | null }) {
   const counts = new Map((about?.databases ?? []).map((entry) => [entry.db, entry.keys]));
   const all = about?.databasesMax && about.databasesMax <= OFFERED_MAX ? Array.from({ length: about.databasesMax }, (_, number) => number) : [];
   const offered = [...new Set([...all, ...counts.keys(), db])].toSorted((a, b) => a - b);

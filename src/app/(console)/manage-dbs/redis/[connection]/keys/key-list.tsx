@@ -23,9 +23,9 @@ import { useKeyScan } from "./use-key-scan";
 export interface KeyListProps extends KeyListHeadProps {
   connection: string;
   filter: ScanFilter;
-  onFilter(change: Partial<ScanFilter> & { key?: null; encoding?: null }): void;
+  onFilter: (change: Partial<ScanFilter> & { key?: null; encoding?: null }) => void;
   open: RedisBytes | null;
-  onOpen(name: RedisBytes): void;
+  onOpen: (name: RedisBytes) => void;
   mayExport: boolean;
   news: KeyNews | null;
 }
@@ -77,7 +77,15 @@ export function KeyList({ connection, filter, onFilter, db, open, onOpen, list, 
       </div>
       <div ref={box} className="flex min-h-0 grow flex-col">
         {state.found > 0 ? (
-          <KeyTree key={`${filter.type} ${filter.pattern} ${db} ${state.generation}`} className="grow" keys={state.keys} separator={SEPARATOR} label={`Keys of db${db}`} selected={open} onSelect={choose} />
+          <KeyTree
+            key={`${filter.type} ${filter.pattern} ${db} ${state.generation}`}
+            className="grow"
+            keys={state.keys}
+            separator={SEPARATOR}
+            label={`Keys of db${db}`}
+            selected={open}
+            onSelect={choose}
+          />
         ) : (
           <NothingFound scan={scan} state={state} filter={filter} onFilter={onFilter} />
         )}
@@ -86,7 +94,9 @@ export function KeyList({ connection, filter, onFilter, db, open, onOpen, list, 
       <div className="flex h-8 shrink-0 items-center gap-4 border-t border-line px-4 text-12 text-fg-3">
         <span>{formatCount(state.found)} found</span>
         <span>{state.elapsedMs > 0 ? formatElapsed(state.elapsedMs) : ""}</span>
-        <span className="ml-auto" title="Redis names keys in no order, and keys come and go while they are read.">counts are as found</span>
+        <span className="ml-auto" title="Redis names keys in no order, and keys come and go while they are read.">
+          counts are as found
+        </span>
       </div>
     </>
   );
@@ -103,26 +113,42 @@ function ScanLine({ scan, state, filter }: { scan: KeyScan; state: ScanState; fi
     <div className="flex flex-col gap-1.5">
       <div className="flex min-h-5 items-center gap-2 text-12 text-fg-2">
         <span role="status" className="min-w-0 truncate">
-          {about === null ? (phase === "scanning" ? "Scanning" : "Not scanned") : direct ? "Looked up by its name" : phase === "through" ? `Scanned all ${formatCount(known)} keys` : `Scanned ${formatCount(looked)} of ~${formatCount(known)} keys`}
+          {about === null
+            ? phase === "scanning"
+              ? "Scanning"
+              : "Not scanned"
+            : direct
+              ? "Looked up by its name"
+              : phase === "through"
+                ? `Scanned all ${formatCount(known)} keys`
+                : `Scanned ${formatCount(looked)} of ~${formatCount(known)} keys`}
         </span>
         <span className="ml-auto shrink-0">
-          {phase === "scanning" ? <TextButton onClick={scan.stop}>Stop</TextButton> : phase === "through" || phase === "full" ? null : <TextButton onClick={scan.goOn}>Go on</TextButton>}
+          {phase === "scanning" ? (
+            <TextButton onClick={scan.stop}>Stop</TextButton>
+          ) : phase === "through" || phase === "full" ? null : (
+            <TextButton onClick={scan.goOn}>Go on</TextButton>
+          )}
         </span>
       </div>
       <Progress label="Scanned" share={share} size="thin" tone={phase === "through" ? "grey" : "accent"} />
       {phase === "full" ? (
         <p className="text-12 text-amber-text">
-          This page holds {formatCount(KEYS_HELD_MAX)} keys at most. Narrow the pattern, or <TextButton onClick={scan.goOn}>go on with the next ones</TextButton>
+          This page holds {formatCount(KEYS_HELD_MAX)} keys at most. Narrow the pattern, or{" "}
+          <TextButton onClick={scan.goOn}>go on with the next ones</TextButton>
         </p>
       ) : null}
     </div>
   );
 }
 
-function Failed({ error, onRetry }: { error: ReadableError; onRetry(): void }) {
+function Failed({ error, onRetry }: { error: ReadableError; onRetry: () => void }) {
   return (
     <p role="alert" className="shrink-0 border-t border-red-line bg-red-soft px-4 py-2 text-12 text-red-text">
-      {error.message}, <button type="button" className="font-medium underline" onClick={onRetry}>try again</button>
+      {error.message},{" "}
+      <button type="button" className="font-medium underline" onClick={onRetry}>
+        try again
+      </button>
     </p>
   );
 }
@@ -158,13 +184,23 @@ function NoMatch({ filter, onFilter }: Pick<KeyListProps, "filter" | "onFilter">
   const { db, pattern, type } = filter;
   if (!isGlob(pattern)) {
     return (
-      <EmptyState title={<>There is no key <span className="font-mono break-all">{pattern}</span> in db{db}</>} action={<Button onClick={() => onFilter({ pattern: `*${pattern}*` })}>Search names that contain it</Button>}>
+      <EmptyState
+        title={
+          <>
+            There is no key <span className="font-mono break-all">{pattern}</span> in db{db}
+          </>
+        }
+        action={<Button onClick={() => onFilter({ pattern: `*${pattern}*` })}>Search names that contain it</Button>}
+      >
         A pattern without * ? or [ is one name.
       </EmptyState>
     );
   }
   return (
-    <EmptyState title={type === "" ? "No key matches the pattern" : `No ${type} matches the pattern`} action={<Button onClick={() => onFilter({ pattern: "*", type: "" })}>Show all keys</Button>}>
+    <EmptyState
+      title={type === "" ? "No key matches the pattern" : `No ${type} matches the pattern`}
+      action={<Button onClick={() => onFilter({ pattern: "*", type: "" })}>Show all keys</Button>}
+    >
       All keys of db{db} were looked at.
     </EmptyState>
   );

@@ -55,7 +55,12 @@ describe("KeyScan", () => {
 
   it("stops at as many as may be held and goes on with the next ones", async () => {
     let made = 0;
-    const scan = new KeyScan(async () => page(Array.from({ length: 2_000 }, () => `key:${(made += 1)}`), made >= 60_000 ? null : String(made)));
+    const scan = new KeyScan(async () =>
+      page(
+        Array.from({ length: 2_000 }, () => `key:${(made += 1)}`),
+        made >= 60_000 ? null : String(made),
+      ),
+    );
     scan.begin();
     await rest(scan);
     scan.goOn();

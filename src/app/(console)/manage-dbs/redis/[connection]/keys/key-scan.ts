@@ -22,13 +22,15 @@ export interface ScanState {
   about: Pick<KeyPage, "keysEstimate" | "databases" | "databasesMax"> | null;
 }
 
-export type LoadPage = (cursor: string | null, signal: AbortSignal) => Promise<KeyPage>;
+/** `isAgain`: nothing that was answered before will do. */
+export type LoadPage = (cursor: string | null, options: { signal: AbortSignal; isAgain: boolean }) => Promise<KeyPage>;
 
 const nothing: Pick<ScanState, "keys" | "found" | "scanned" | "elapsedMs" | "error"> = { keys: [], found: 0, scanned: 0, elapsedMs: 0, error: null };
 
 export class KeyScan {
   #state: ScanState = { ...nothing, generation: 0, phase: "scanning", about: null };
   #cursor: string | null = null;
+  #isAgain = false;
   #seen = new Set<string>();
   #run: AbortController | null = null;
   readonly #loadPage: LoadPage;
@@ -69,6 +71,7 @@ export class KeyScan {
     this.#run?.abort();
     this.#run = null;
     this.#cursor = null;
+    this.#isAgain = true;
     this.#drop();
     this.#set({ scanned: 0, elapsedMs: 0 });
     void this.#go(LOOKED_AT_BY_ITSELF);
@@ -87,7 +90,7 @@ export class KeyScan {
     let looked = 0;
     try {
       do {
-        const page = await this.#loadPage(this.#cursor, run.signal);
+        const page = await this.#loadPage(this.#cursor, { signal: run.signal, isAgain: this.#isAgain });
         if (run.signal.aborted) return;
         looked += page.scanned;
         this.#take(page);

@@ -39,7 +39,10 @@ export function KeyString({ value, title }: { value: KeyValuePages; title: strin
         value.hasMore ? (
           <div className="flex flex-wrap items-center gap-2 py-2 text-12 text-fg-2">
             {full ? (
-              <span>{formatBytes(left)} more are not shown: this page holds {formatBytes(STRING_BYTES_HELD_MAX)} of a string at most. Download the key to get all of it.</span>
+              <span>
+                {formatBytes(left)} more are not shown: this page holds {formatBytes(STRING_BYTES_HELD_MAX)} of a string at most. Download the key to get all of
+                it.
+              </span>
             ) : (
               <>
                 <Button size="sm" busy={value.loadingMore && !loadingAll} disabled={loadingAll} onClick={() => void value.loadMore()}>
@@ -51,7 +54,11 @@ export function KeyString({ value, title }: { value: KeyValuePages; title: strin
                 <span>{formatBytes(left)} left</span>
               </>
             )}
-            {value.error ? <span role="alert" className="text-red-text">{value.error.message}</span> : null}
+            {value.error ? (
+              <span role="alert" className="text-red-text">
+                {value.error.message}
+              </span>
+            ) : null}
           </div>
         ) : null
       }

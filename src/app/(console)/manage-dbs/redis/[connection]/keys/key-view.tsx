@@ -27,9 +27,9 @@ export interface KeyViewProps {
   title: string;
   mayWrite: boolean;
   mayExport: boolean;
-  onClose(): void;
+  onClose: () => void;
   /** What was learned of the key, for the list. */
-  onNews(key: TreeKey): void;
+  onNews: (key: TreeKey) => void;
 }
 
 /** One key: what it is, when it ends, its value page by page. */
@@ -60,11 +60,18 @@ export function KeyView({ connection, environment, db, name, title, mayWrite, ma
             Refresh
           </Button>
           {mayExport && !gone ? <DownloadKey connection={connection} db={db} name={name} title={title} /> : null}
-          {mayWrite && detail && !gone ? <DeleteKey {...{ connection, environment, db, name, title, detail }} onDeleted={() => onNews({ key: name, type: "gone" })} onClose={onClose} /> : null}
+          {mayWrite && detail && !gone ? (
+            <DeleteKey {...{ connection, environment, db, name, title, detail }} onDeleted={() => onNews({ key: name, type: "gone" })} onClose={onClose} />
+          ) : null}
         </span>
       </div>
       {gone ? (
-        <EmptyState className="grow" icon={<KeyRound aria-hidden />} title="This key is not there any more" action={<Button onClick={onClose}>Close it</Button>}>
+        <EmptyState
+          className="grow"
+          icon={<KeyRound aria-hidden />}
+          title="This key is not there any more"
+          action={<Button onClick={onClose}>Close it</Button>}
+        >
           {detail?.ttlMs ? "It had an expiry: it ended or was deleted since it was listed." : "It expired, was renamed or deleted since it was listed."}
         </EmptyState>
       ) : detail ? (

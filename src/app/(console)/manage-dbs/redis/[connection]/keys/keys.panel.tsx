@@ -44,7 +44,10 @@ export function KeysPanel({ connection, environment, mayWrite, mayExport }: Keys
   return (
     <div className="flex min-h-0 grow">
       <ShellCrumbs crumbs={[{ label: `db${db}` }]} />
-      <section aria-label="Keys" className={classNames("min-h-0 w-full flex-col border-line bg-surface md:flex md:w-98 md:shrink-0 md:border-r", open === null ? "flex" : "hidden")}>
+      <section
+        aria-label="Keys"
+        className={classNames("min-h-0 w-full flex-col border-line bg-surface md:flex md:w-98 md:shrink-0 md:border-r", open === null ? "flex" : "hidden")}
+      >
         {list === "popular" ? (
           <PopularKeys {...common} />
         ) : (
@@ -63,7 +66,18 @@ export function KeysPanel({ connection, environment, mayWrite, mayExport }: Keys
             Its type, expiry, memory and value are shown here.
           </EmptyState>
         ) : (
-          <KeyView key={`${db} ${encoding} ${key}`} connection={connection} environment={environment} db={db} name={open} title={shownName(open)} mayWrite={mayWrite} mayExport={mayExport} onClose={() => show(null)} onNews={tell} />
+          <KeyView
+            key={`${db} ${encoding} ${key}`}
+            connection={connection}
+            environment={environment}
+            db={db}
+            name={open}
+            title={shownName(open)}
+            mayWrite={mayWrite}
+            mayExport={mayExport}
+            onClose={() => show(null)}
+            onNews={tell}
+          />
         )}
       </section>
     </div>

@@ -14,7 +14,7 @@ interface OpenElementProps {
   db: number;
   name: RedisBytes;
   row: ElementRow;
-  onClose(): void;
+  onClose: () => void;
 }
 
 /** The opened element below the table. A value that came as a beginning is asked for whole. */

@@ -18,7 +18,7 @@ const KEYS_SHOWN = 100;
 interface PopularKeysProps extends KeyListHeadProps {
   connection: string;
   open: RedisBytes | null;
-  onOpen(name: RedisBytes): void;
+  onOpen: (name: RedisBytes) => void;
 }
 
 /** The keys used most, of a bounded sample: by frequency where the server counts it, else by when they were last read. */
@@ -49,12 +49,17 @@ export function PopularKeys({ connection, db, open, onOpen, list, onList, onData
                     disabled={addressOf(key.name) === null}
                     aria-current={shown === openName ? "true" : undefined}
                     onClick={() => onOpen(key.name)}
-                    className={classNames("flex h-7 w-full items-center gap-2 border-l-2 pr-3 pl-3 text-12 -outline-offset-2", shown === openName ? "border-accent bg-accent-soft text-accent-text" : "border-transparent hover:bg-hover")}
+                    className={classNames(
+                      "flex h-7 w-full items-center gap-2 border-l-2 pr-3 pl-3 text-12 -outline-offset-2",
+                      shown === openName ? "border-accent bg-accent-soft text-accent-text" : "border-transparent hover:bg-hover",
+                    )}
                   >
                     <span title={shown} className="min-w-0 grow truncate text-left font-mono">
                       {shown === "" ? <span className="text-fg-3">''</span> : <BinaryText bytes={bytesOf(key.name)} />}
                     </span>
-                    <span className="shrink-0 text-fg-2">{key.frequency === null ? `${formatDurationShort(key.idleSeconds ?? 0)} ago` : formatCount(key.frequency)}</span>
+                    <span className="shrink-0 text-fg-2">
+                      {key.frequency === null ? `${formatDurationShort(key.idleSeconds ?? 0)} ago` : formatCount(key.frequency)}
+                    </span>
                     <span className="w-16 shrink-0 text-right text-fg-3">{key.memoryBytes === null ? "" : formatBytes(key.memoryBytes)}</span>
                     <TypeBadge className="w-14 truncate">{key.type}</TypeBadge>
                   </button>

@@ -11,13 +11,10 @@ export function useKeyScan(connection: string, { db, pattern, type }: ScanFilter
   const utilities = trpc.useUtils();
   const scan = useMemo(() => {
     const input = { connection, ...keysState.input({ db, pattern, type }) };
-    let isFirst = true;
-    return new KeyScan(async (cursor, signal) => {
+    return new KeyScan(async (cursor, { signal, isAgain }) => {
       if (cursor !== null) return utilities.client.redis.keys.list.query({ ...input, cursor, count: LATER_PAGE_KEYS }, { signal });
-      // What came with the page is taken once; asked again it must be new.
-      const freshness = isFirst ? {} : { staleTime: 0 };
-      isFirst = false;
-      return utilities.redis.keys.list.fetch({ ...input, count: FIRST_PAGE_KEYS }, freshness);
+      // The first page may have come with the document.
+      return utilities.redis.keys.list.fetch({ ...input, count: FIRST_PAGE_KEYS }, isAgain ? { staleTime: 0 } : {});
     });
   }, [utilities, connection, db, pattern, type]);
   useEffect(() => {

@@ -18,10 +18,10 @@ export interface KeyValuePages {
   loadingMore: boolean;
   refreshing: boolean;
   match: string;
-  search(match: string): void;
+  search: (match: string) => void;
   loadMore(): Promise<{ hasMore: boolean }>;
   /** From the first page again. */
-  refresh(): void;
+  refresh: () => void;
 }
 
 /** A key and the pages of its value that were asked for. */
@@ -54,7 +54,10 @@ export function useKeyValue({ connection, db, name }: { connection: string; db: 
     search: setMatch,
     loadMore: async () => ({ hasMore: (await query.fetchNextPage()).hasNextPage }),
     refresh: () => {
-      client.setQueryData<InfiniteData<KeyDetail, string>>(queryKey, (data) => data && { pages: data.pages.slice(0, 1), pageParams: data.pageParams.slice(0, 1) });
+      client.setQueryData<InfiniteData<KeyDetail, string>>(
+        queryKey,
+        (data) => data && { pages: data.pages.slice(0, 1), pageParams: data.pageParams.slice(0, 1) },
+      );
       void query.refetch();
     },
   };
