@@ -33,7 +33,12 @@ async function longRunning(): Promise<{ pid: number; alive(): boolean }> {
 
 let serial = 0;
 /** A job as another process of the console left it. */
-async function leftJob(job: { kind: "backup" | "restore" | "verify"; state: "queued" | "running"; request?: Record<string, unknown>; children?: unknown[] }): Promise<string> {
+async function leftJob(job: {
+  kind: "backup" | "restore" | "verify";
+  state: "queued" | "running";
+  request?: Record<string, unknown>;
+  children?: unknown[];
+}): Promise<string> {
   const id = (serial += 1).toString(16).padStart(12, "0");
   await insertJob({ id, bootId: "another boot", kind: job.kind, connection: shop.connection, user: shop.user, request: job.request ?? {} });
   await updateJob(id, { state: job.state, children: JSON.stringify(job.children ?? []) });
@@ -95,7 +100,14 @@ test("a crash between the file's name and the catalogue leaves no file that noth
 test("a process that took the number of a dead child is left alone", async () => {
   const stranger = await longRunning();
   const identity = childIdentity(stranger.pid);
-  await leftJob({ kind: "backup", state: "running", children: [{ pid: stranger.pid, startTicks: String(Number(identity?.startTicks) - 1) }, { pid: 2 ** 22 - 3, startTicks: "1" }] });
+  await leftJob({
+    kind: "backup",
+    state: "running",
+    children: [
+      { pid: stranger.pid, startTicks: String(Number(identity?.startTicks) - 1) },
+      { pid: 2 ** 22 - 3, startTicks: "1" },
+    ],
+  });
   await sweep();
   await delay(50);
   expect(stranger.alive()).toBe(true);

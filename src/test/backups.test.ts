@@ -229,10 +229,17 @@ describe("a backup", () => {
   test("is found only through its own connection, and only by its exact id", async () => {
     const row = await shop.complete();
     expect((await backupOf("sqlite/main", row.id)).id).toBe(row.id);
-    for (const [from, id] of [["sqlite/control-plane", row.id], ["sqlite/main", "absent"], ["sqlite/main", "../../etc/passwd"], ["sqlite/main", row.job_id], ["sqlite/main", `${row.id}%00`]] as const) {
+    for (const [from, id] of [
+      ["sqlite/control-plane", row.id],
+      ["sqlite/main", "absent"],
+      ["sqlite/main", "../../etc/passwd"],
+      ["sqlite/main", row.job_id],
+      ["sqlite/main", `${row.id}%00`],
+    ] as const) {
       expect(await codeOf(backupOf(from, id)), `${from} ${id}`).toBe("NOT_FOUND");
     }
-    for (const name of ["../../etc/passwd", "sq-a/../../x.sqlite", "/etc/passwd", "sq-a.sqlite\0", ""]) expect(() => artefactPath(name), name).toThrow(AppError);
+    for (const name of ["../../etc/passwd", "sq-a/../../x.sqlite", "/etc/passwd", "sq-a.sqlite\0", ""])
+      expect(() => artefactPath(name), name).toThrow(AppError);
   });
 });
 

@@ -56,7 +56,9 @@ async function refusal(work: Promise<unknown>): Promise<AppError> {
 
 /** A megabyte is compared by its hash, so that a difference can still be read. */
 const brief = (values: Map<string, string>): Record<string, string> =>
-  Object.fromEntries([...values].map(([label, text]) => [label, text.length <= 2_000 ? text : `${text.length} characters, ${createHash("sha256").update(text).digest("hex")}`]));
+  Object.fromEntries(
+    [...values].map(([label, text]) => [label, text.length <= 2_000 ? text : `${text.length} characters, ${createHash("sha256").update(text).digest("hex")}`]),
+  );
 
 /** Of what was found, that which is expected: a server may hold values that it changed when they were written. */
 const only = (found: Map<string, string>, expected: Map<string, string>): Map<string, string> => new Map([...found].filter(([label]) => expected.has(label)));
@@ -174,13 +176,14 @@ describe.for(subjects)("$engine", (subject) => {
         );
         expect({ name, failed }).toEqual({ name, failed: true });
         const staged = await backup.stage(artefact, connection, { name }, newJob().context).then(
-          async (done) => done.keep().then(
-            () => "kept",
-            async (error: unknown) => {
-              await done.discard();
-              return error instanceof AppError ? "refused" : String(error);
-            },
-          ),
+          async (done) =>
+            done.keep().then(
+              () => "kept",
+              async (error: unknown) => {
+                await done.discard();
+                return error instanceof AppError ? "refused" : String(error);
+              },
+            ),
           (error: unknown) => (error instanceof AppError ? "refused" : String(error)),
         );
         expect({ name, staged }).toEqual({ name, staged: "refused" });
@@ -199,7 +202,10 @@ describe.for(subjects)("$engine", (subject) => {
     test("a cancelled restore leaves nothing", async () => {
       const before = await subject.places();
       const job = newJob();
-      const work = backup.stage(artefact, connection, { name: subject.target() }, job.context).then(async (staged) => staged.discard(), (error: unknown) => error);
+      const work = backup.stage(artefact, connection, { name: subject.target() }, job.context).then(
+        async (staged) => staged.discard(),
+        (error: unknown) => error,
+      );
       setTimeout(() => job.abort(), 20);
       await work;
       expect(await subject.places()).toEqual(before);
@@ -239,7 +245,7 @@ describe.for(subjects)("$engine goes away and comes back", (subject) => {
 
   beforeAll(async () => {
     connection = await outage.open();
-    expect((await server.info(connection, {})).state).toBe("connected");
+    if ((await server.info(connection, {})).state !== "connected") throw new Error(`${subject.engine} did not start`);
   }, 120_000);
   afterAll(async () => {
     await server.close();

@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { TRPCError } from "@trpc/server";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
-import type { BackupEngine, RestorePlan } from "@/backups/engine";
+import type { BackupEngine } from "@/backups/engine";
 import type { Principal } from "@/server/auth/principal";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
 import { AppError } from "@/server/errors";
@@ -22,7 +22,10 @@ const { controlPlane } = await import("@/server/control-plane/database");
 
 afterAll(() => shop.remove());
 
-const beside = () => readdirSync(dirname(shop.file)).filter((name) => !/-(wal|shm)$/.test(name)).toSorted();
+const beside = () =>
+  readdirSync(dirname(shop.file))
+    .filter((name) => !/-(wal|shm)$/.test(name))
+    .toSorted();
 const restore = (backup: BackupRow, target: string, options: { engine?: BackupEngine; idempotencyKey?: string } = {}) =>
   startRestore({
     backup,
@@ -62,7 +65,10 @@ describe("a restore", () => {
     const { jobId } = await restore(await shop.complete(), target);
     const row = await shop.ended(jobId);
     expect(row).toMatchObject({ state: "succeeded", error: null });
-    const outcome = JSON.parse(row.outcome ?? "{}") as { openConnection: string; objects: { equal: boolean; inManifest: number | null; restored: number | null }[] };
+    const outcome = JSON.parse(row.outcome ?? "{}") as {
+      openConnection: string;
+      objects: { equal: boolean; inManifest: number | null; restored: number | null }[];
+    };
     expect(outcome.objects.length).toBeGreaterThan(10);
     for (const object of outcome.objects) expect(object).toMatchObject({ equal: true, restored: object.inManifest });
     const dump = (path: string) => {
@@ -148,7 +154,10 @@ describe("a restore", () => {
       const staged = await shop.engine.stage(...args);
       return { ...staged, objects: staged.objects.filter((object) => object.name !== "books") };
     },
-    "more is said to be skipped than is missing": async (...args) => ({ ...(await shop.engine.stage(...args)), skipped: [{ name: "books", count: 1, reason: "why not" }] }),
+    "more is said to be skipped than is missing": async (...args) => ({
+      ...(await shop.engine.stage(...args)),
+      skipped: [{ name: "books", count: 1, reason: "why not" }],
+    }),
     "keeping it fails": async (...args) => ({ ...(await shop.engine.stage(...args)), keep: () => Promise.reject(new AppError("CONFLICT", "taken meanwhile")) }),
   };
   test.for(Object.entries(wrong))("I6: fails and leaves nothing when %s", async ([, stage]) => {
@@ -219,16 +228,21 @@ describe("the procedure", () => {
   test("plan says what would be refused, and changes nothing", async () => {
     const { id } = await shop.complete();
     const before = beside();
-    const plan = (await callAs(principal).plan({ id, target: "bookshop.sqlite" })) as RestorePlan;
+    const plan = await callAs(principal).plan({ id, target: "bookshop.sqlite" });
     expect(plan.checks.filter(({ result }) => result === "fail").map(({ title }) => title)).toEqual(["The name is taken"]);
-    for (const target of ["../x.sqlite", "a/b", ".hidden", "x".repeat(101), "a\0b"]) expect(await codeOf(callAs(principal).plan({ id, target })), target).toBe("BAD_REQUEST");
+    for (const target of ["../x.sqlite", "a/b", ".hidden", "x".repeat(101), "a\0b"])
+      expect(await codeOf(callAs(principal).plan({ id, target })), target).toBe("BAD_REQUEST");
     expect(beside()).toEqual(before);
   });
 
   test("a backup of another connection is as absent as one that never was", async () => {
     const { id } = await shop.complete();
-    const absent = await callAs(principal).get({ connection: "control-plane", id }).catch((error: unknown) => error as TRPCError);
-    const never = await callAs(principal).get({ connection: "control-plane", id: "sq-never" }).catch((error: unknown) => error as TRPCError);
+    const absent = await callAs(principal)
+      .get({ connection: "control-plane", id })
+      .catch((error: unknown) => error as TRPCError);
+    const never = await callAs(principal)
+      .get({ connection: "control-plane", id: "sq-never" })
+      .catch((error: unknown) => error as TRPCError);
     expect(absent).toMatchObject({ code: "NOT_FOUND", message: (never as TRPCError).message });
   });
 });

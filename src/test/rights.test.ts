@@ -3,57 +3,25 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { User } from "@/server/control-plane/users.repo";
+import type { Who } from "@/test/callers";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
 const trpcRoute = await import("@/app/api/trpc/[trpc]/route");
 const restRoute = await import("@/app/api/admin/[...path]/route");
 const { addPerson, signedIn } = await import("@/test/people");
+const { callers, codes, dataOf } = await import("@/test/callers");
 const { controlPlane } = await import("@/server/control-plane/database");
 const { putGrant } = await import("@/server/control-plane/grants.repo");
 const elsewhere = mkdtempSync(join(tmpdir(), "rights-"));
 
-const people: Record<"viewer" | "operator" | "admin", User> = { viewer: await addPerson("viewer"), operator: await addPerson("operator"), admin: await addPerson("admin") };
-const sessions = { viewer: await signedIn(people.viewer), operator: await signedIn(people.operator), admin: await signedIn(people.admin) };
-type Who = keyof typeof sessions;
+const { people, request, batch, sessions } = await callers();
 
 afterAll(async () => {
   await shop.remove();
   rmSync(elsewhere, { recursive: true, force: true });
 });
 
-interface Ask {
-  body?: unknown;
-  method?: string;
-  headers?: Record<string, string>;
-}
-
-function request(who: Who | null, path: string, { body, method, headers = {} }: Ask = {}): Request {
-  const all = new Headers(who ? sessions[who] : {});
-  all.set("host", "127.0.0.1:3000");
-  if (body !== undefined) all.set("content-type", "application/json");
-  for (const [name, value] of Object.entries({ "x-console": "1", "sec-fetch-site": "same-origin", origin: "http://127.0.0.1:3000", ...headers })) all.set(name, value);
-  return new Request(`http://127.0.0.1:3000${path}`, { method: method ?? (body === undefined ? "GET" : "POST"), headers: all, ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }) });
-}
-
-interface Answer {
-  result?: { data: unknown };
-  error?: { data: { code: string; httpStatus: number }; message: string };
-}
-
-async function batch(who: Who | null, calls: [path: string, input: unknown][], kind: "query" | "mutation"): Promise<{ status: number; answers: Answer[] }> {
-  const paths = calls.map(([path]) => path).join(",");
-  const inputs = Object.fromEntries(calls.map(([, input], index) => [String(index), input]));
-  const response =
-    kind === "query"
-      ? await trpcRoute.GET(request(who, `/api/trpc/${paths}?batch=1&input=${encodeURIComponent(JSON.stringify(inputs))}`))
-      : await trpcRoute.POST(request(who, `/api/trpc/${paths}?batch=1`, { body: inputs }));
-  const body = (await response.json()) as Answer[] | Answer;
-  return { status: response.status, answers: Array.isArray(body) ? body : [body] };
-}
-
-const codes = (answers: Answer[]) => answers.map((answer) => answer.error?.data.code ?? "ok");
 const jobs = async () => (await controlPlane().selectFrom("jobs").select("id").execute()).length;
 const stored = () => shop.stored().filter((name) => !name.includes("manifest"));
 const tickets = async () => (await controlPlane().selectFrom("download_tickets").select("id_hash").execute()).length;
@@ -66,14 +34,29 @@ beforeAll(async () => {
 describe("a batch", () => {
   test("B2: each call is judged alone; the forbidden one did not run", async () => {
     const before = { jobs: await jobs(), tickets: await tickets() };
-    const read = await batch("viewer", [["session.me", {}], ["sqlite.backups.download", { id: backupId }], ["sqlite.tables.export", { name: "books" }]], "query");
+    const read = await batch(
+      "viewer",
+      [
+        ["session.me", {}],
+        ["sqlite.backups.download", { id: backupId }],
+        ["sqlite.tables.export", { name: "books" }],
+      ],
+      "query",
+    );
     expect(codes(read.answers)).toEqual(["ok", "FORBIDDEN", "FORBIDDEN"]);
     expect({ jobs: await jobs(), tickets: await tickets() }).toEqual(before);
 
-    const changed = await batch("operator", [["sqlite.backups.create", {}], ["sqlite.backups.restore", { id: backupId, target: "b2.sqlite", confirm: "b2.sqlite" }]], "mutation");
+    const changed = await batch(
+      "operator",
+      [
+        ["sqlite.backups.create", {}],
+        ["sqlite.backups.restore", { id: backupId, target: "b2.sqlite", confirm: "b2.sqlite" }],
+      ],
+      "mutation",
+    );
     expect(codes(changed.answers)).toEqual(["ok", "FORBIDDEN"]);
     expect(await jobs()).toBe(before.jobs + 1);
-    await shop.ended((changed.answers[0]?.result?.data as { jobId: string }).jobId);
+    await shop.ended(dataOf<{ jobId: string }>(changed.answers).jobId);
     expect(readdirSync(shop.folder).filter((name) => name.startsWith("b2"))).toEqual([]);
   });
 
@@ -83,12 +66,33 @@ describe("a batch", () => {
     const encoded = await trpcRoute.GET(request("viewer", `/api/trpc/${Array.from({ length: 200 }, () => "session.me").join("%2C")}?batch=1&input=%7B%7D`));
     expect(encoded.status).toBe(400);
     const before = await jobs();
-    expect((await batch("operator", Array.from({ length: 200 }, (): [string, unknown] => ["sqlite.backups.create", {}]), "mutation")).status).toBe(400);
+    expect(
+      (
+        await batch(
+          "operator",
+          Array.from({ length: 200 }, (): [string, unknown] => ["sqlite.backups.create", {}]),
+          "mutation",
+        )
+      ).status,
+    ).toBe(400);
     expect(await jobs()).toBe(before);
   });
 
   test("A1: without a session every call of it is refused", async () => {
-    expect(codes((await batch(null, [["session.me", {}], ["connections.list", {}]], "query")).answers)).toEqual(["UNAUTHORIZED", "UNAUTHORIZED"]);
+    expect(
+      codes(
+        (
+          await batch(
+            null,
+            [
+              ["session.me", {}],
+              ["connections.list", {}],
+            ],
+            "query",
+          )
+        ).answers,
+      ),
+    ).toEqual(["UNAUTHORIZED", "UNAUTHORIZED"]);
   });
 });
 
@@ -98,14 +102,19 @@ describe("B4: by id", () => {
     await putGrant({ userId: outsider.id, connectionId: "sqlite/main", role: "none" });
     const headers = await signedIn(outsider);
     const ask = async (path: string, input: unknown) => {
-      const response = await trpcRoute.GET(new Request(`http://127.0.0.1:3000/api/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`, { headers }));
+      const response = await trpcRoute.GET(
+        new Request(`http://127.0.0.1:3000/api/trpc/${path}?input=${encodeURIComponent(JSON.stringify(input))}`, { headers }),
+      );
       const { error } = (await response.json()) as { error: { message: string; data: Record<string, unknown> } };
       return { status: response.status, message: error.message, fix: error.data["fix"], detail: error.data["detail"] };
     };
     const { job_id: jobId } = await shop.backup(backupId);
     expect(await ask("jobs.get", { id: jobId })).toEqual(await ask("jobs.get", { id: "000000000000" }));
     expect(await ask("sqlite.backups.get", { id: backupId })).toEqual(await ask("sqlite.backups.get", { id: "sq-never" }));
-    expect(await ask("sqlite.backups.get", { connection: "main", id: backupId })).toMatchObject({ status: 404, message: "There is no SQLite connection named main" });
+    expect(await ask("sqlite.backups.get", { connection: "main", id: backupId })).toMatchObject({
+      status: 404,
+      message: "There is no SQLite connection named main",
+    });
     const absent = await ask("sqlite.info", { connection: "nowhere" });
     expect(await ask("sqlite.info", { connection: "main" })).toEqual({ ...absent, message: absent.message.replace("nowhere", "main") });
     for (const path of ["jobs.list", "backups.list", "connections.list"]) {
@@ -116,7 +125,7 @@ describe("B4: by id", () => {
 
   test("somebody else's token cannot be ended, and sounds like none", async () => {
     const made = await batch("admin", [["session.tokens.add", { name: "of the admin", days: 1 }]], "mutation");
-    const { id } = made.answers[0]?.result?.data as { id: string };
+    const { id } = dataOf<{ id: string }>(made.answers);
     const others = await batch("viewer", [["session.tokens.revoke", { id }]], "mutation");
     const absent = await batch("viewer", [["session.tokens.revoke", { id: "absent" }]], "mutation");
     expect(others.answers[0]?.error?.message).toBe(absent.answers[0]?.error?.message);
@@ -141,7 +150,9 @@ describe("B5: the REST face", () => {
   test.for(forbidden)("%s: %s %s is refused as a problem, and nothing came of it", async ([who, method, path, body]) => {
     const before = { jobs: await jobs(), tickets: await tickets(), stored: stored(), beside: readdirSync(shop.folder) };
     const { job_id: jobId } = await shop.backup(backupId);
-    const response = await restRoute[method as "GET"](request(who, path.replace("ID", backupId).replace("JOB", jobId), { method, ...(body === undefined ? {} : { body }) }));
+    const response = await restRoute[method as "GET"](
+      request(who, path.replace("ID", backupId).replace("JOB", jobId), { method, ...(body === undefined ? {} : { body }) }),
+    );
     expect(response.status).toBe(403);
     expect(response.headers.get("content-type")).toContain("application/problem+json");
     expect(response.headers.get("cache-control")).toContain("no-store");
@@ -173,7 +184,11 @@ describe("B6: the target of a connection", () => {
   };
 
   test("is changed by admins only, and the old secret never goes to a new host", async () => {
-    const add = await batch("admin", [["connections.add", { engine: "postgres", name: "b6", environment: "staging", url: "postgres://who:canary-secret@db1.invalid:5432/x" }]], "mutation");
+    const add = await batch(
+      "admin",
+      [["connections.add", { engine: "postgres", name: "b6", environment: "staging", url: "postgres://who:canary-secret@db1.invalid:5432/x" }]],
+      "mutation",
+    );
     expect(codes(add.answers)).toEqual(["ok"]);
     const moved = { id: "postgres/b6", environment: "staging", url: "postgres://who@db2.invalid:5432/x" };
     expect(codes((await batch("operator", [["connections.edit", moved]], "mutation")).answers)).toEqual(["FORBIDDEN"]);
@@ -186,10 +201,26 @@ describe("B6: the target of a connection", () => {
   });
 
   test("the secret is in no answer, no audit row and no error", async () => {
-    await batch("admin", [["connections.add", { engine: "redis", name: "canary", environment: "staging", url: "redis://:canary-secret@127.0.0.1:1/" }]], "mutation");
+    await batch(
+      "admin",
+      [["connections.add", { engine: "redis", name: "canary", environment: "staging", url: "redis://:canary-secret@127.0.0.1:1/" }]],
+      "mutation",
+    );
     const shown = [
-      await batch("admin", [["connections.list", {}], ["redis.info", { connection: "canary" }], ["redis.overview", { connection: "canary" }]], "query"),
-      await batch("admin", [["connections.test", { engine: "redis", name: "try", environment: "staging", url: "redis://:canary-secret@127.0.0.1:1/" }]], "mutation"),
+      await batch(
+        "admin",
+        [
+          ["connections.list", {}],
+          ["redis.info", { connection: "canary" }],
+          ["redis.overview", { connection: "canary" }],
+        ],
+        "query",
+      ),
+      await batch(
+        "admin",
+        [["connections.test", { engine: "redis", name: "try", environment: "staging", url: "redis://:canary-secret@127.0.0.1:1/" }]],
+        "mutation",
+      ),
       await controlPlane().selectFrom("audit").selectAll().execute(),
       await controlPlane().selectFrom("connections").selectAll().execute(),
       await controlPlane().selectFrom("jobs").selectAll().execute(),
@@ -239,12 +270,17 @@ describe("B7, B8: admins", () => {
 
   test("two admins who demote each other at the same moment leave one", async () => {
     const { setRole } = await import("@/app/(console)/users/users.service");
-    const others = (await controlPlane().selectFrom("users").selectAll().where("role", "=", "admin").where("id", "!=", people.admin.id).execute()).map(({ id }) => id);
+    const others = (await controlPlane().selectFrom("users").selectAll().where("role", "=", "admin").where("id", "!=", people.admin.id).execute()).map(
+      ({ id }) => id,
+    );
     if (others.length > 0) await controlPlane().updateTable("users").set({ role: "viewer" }).where("id", "in", others).execute();
     const second = await addPerson("admin");
     const asking = { ...people.admin, userId: people.admin.id } as never;
     const askingToo = { ...second, userId: second.id } as never;
-    const ends = await Promise.allSettled([setRole(asking, { email: second.email, role: "viewer" }), setRole(askingToo, { email: people.admin.email, role: "viewer" })]);
+    const ends = await Promise.allSettled([
+      setRole(asking, { email: second.email, role: "viewer" }),
+      setRole(askingToo, { email: people.admin.email, role: "viewer" }),
+    ]);
     expect(ends.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
     const admins = await controlPlane().selectFrom("users").select("id").where("role", "=", "admin").where("disabled", "=", 0).execute();
     expect(admins).toHaveLength(1);
@@ -265,85 +301,5 @@ describe("B7, B8: admins", () => {
     expect((await me()).status).toBe(401);
     await batch("admin", [["users.setDisabled", { email: person.email, disabled: false }]], "mutation");
     expect((await me()).status).toBe(401);
-  });
-});
-
-describe("C2, C3, C10: what another page can make a browser send", () => {
-  const create = "/api/trpc/sqlite.backups.create";
-
-  test("a mutation by GET is refused", async () => {
-    const before = await jobs();
-    const response = await trpcRoute.GET(request("admin", `${create}?input=%7B%7D`));
-    expect(response.status).toBe(405);
-    expect(await jobs()).toBe(before);
-  });
-
-  const wrong: [string, Record<string, string>][] = [
-    ["another site", { "sec-fetch-site": "cross-site", origin: "https://evil.example" }],
-    ["a sister site", { "sec-fetch-site": "same-site" }],
-    ["a wrong origin", { origin: "https://evil.example" }],
-    ["a null origin", { origin: "null" }],
-    ["a look-alike origin", { origin: "http://127.0.0.1:3000.evil.example" }],
-    ["without the console's header", { "x-console": "" }],
-    ["a form", { "content-type": "application/x-www-form-urlencoded" }],
-    ["a file upload", { "content-type": "multipart/form-data; boundary=x" }],
-    ["plain text", { "content-type": "text/plain" }],
-    ["text that looks like JSON's type", { "content-type": "text/plain; application/json" }],
-  ];
-  test.for(wrong)("%s is refused, on both faces", async ([, headers]) => {
-    const before = await jobs();
-    for (const [route, path] of [[trpcRoute, create], [restRoute, "/api/admin/sqlite/backups"]] as const) {
-      const asked = request("admin", path, { body: {}, headers });
-      const response = await route.POST(asked);
-      expect({ path, status: response.status }).toEqual({ path, status: 403 });
-      expect(response.headers.get("cache-control")).toContain("no-store");
-    }
-    expect(await jobs()).toBe(before);
-  });
-
-  test("neither Sec-Fetch-Site nor Origin is refused for a change", async () => {
-    const headers = new Headers(sessions.admin);
-    headers.set("content-type", "application/json");
-    headers.set("x-console", "1");
-    const before = await jobs();
-    expect((await trpcRoute.POST(new Request(`http://127.0.0.1:3000${create}`, { method: "POST", headers, body: "{}" }))).status).toBe(403);
-    expect(await jobs()).toBe(before);
-  });
-
-  test("every answer says no-store, nosniff and a closed policy", async () => {
-    const answers = [
-      await trpcRoute.GET(request("admin", "/api/trpc/session.me?input=%7B%7D")),
-      await trpcRoute.GET(request(null, "/api/trpc/session.me?input=%7B%7D")),
-      await restRoute.GET(request("admin", "/api/admin/session")),
-      await restRoute.GET(request(null, "/api/admin/session")),
-      await restRoute.GET(request("admin", "/api/admin/no/such/path")),
-      await restRoute.GET(request("admin", "/api/admin/openapi.json")),
-    ];
-    for (const response of answers) {
-      expect(response.headers.get("cache-control"), response.url).toContain("no-store");
-      expect(response.headers.get("x-content-type-options")).toBe("nosniff");
-      expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
-    }
-    expect(answers.map(({ status }) => status)).toEqual([200, 401, 200, 401, 404, 200]);
-  });
-
-  test("A16: a broken token is 401, and a session's cookie does not lend it its rights", async () => {
-    for (const token of ["Bearer %%%", "Bearer ", "Bearer", "bearer x", `Bearer ${"x".repeat(300)}`, "Bearer \u00e9"]) {
-      const headers = new Headers(sessions.admin);
-      try {
-        headers.set("authorization", token);
-      } catch {
-        continue;
-      }
-      const response = await restRoute.GET(new Request("http://127.0.0.1:3000/api/admin/session", { headers }));
-      expect(response.status, token).toBe(401);
-    }
-  });
-
-  test("M3: a body larger than 1 MiB or without end is cut", async () => {
-    const large = await trpcRoute.POST(request("admin", create, { body: { idempotencyKey: "x".repeat(1024 * 1024) } }));
-    expect(large.status).toBe(413);
-    const deep = await trpcRoute.POST(request("admin", create, { body: `${"[".repeat(100_000)}${"]".repeat(100_000)}` }));
-    expect(deep.status).toBe(400);
   });
 });

@@ -41,7 +41,8 @@ export async function sqliteConsole() {
     job,
     backup,
     ended,
-    lines: async (id: string) => (await controlPlane().selectFrom("job_lines").select("text").where("job_id", "=", id).orderBy("id").execute()).map(({ text }) => text),
+    lines: async (id: string) =>
+      (await controlPlane().selectFrom("job_lines").select("text").where("job_id", "=", id).orderBy("id").execute()).map(({ text }) => text),
     stored: () => {
       try {
         return readdirSync(storeDir()).toSorted();

@@ -117,7 +117,8 @@ test("J1: is refused when the role, the grant or the account was lost meanwhile"
 });
 
 test("J2: an id that is none of ours is refused, whatever it looks like", async () => {
-  for (const id of ["../../etc/passwd", "%2e%2e%2f", "..%2f..%2fetc%2fpasswd", "", backup.id, backup.job_id, "x".repeat(5_000), "\u0000"]) expect((await fetchFile(id)).status, id).toBe(403);
+  for (const id of ["../../etc/passwd", "%2e%2e%2f", "..%2f..%2fetc%2fpasswd", "", backup.id, backup.job_id, "x".repeat(5_000), "\u0000"])
+    expect((await fetchFile(id)).status, id).toBe(403);
   for (const id of ["..%2F..%2Fetc%2Fpasswd", "%2e%2e", backup.job_id, "sq-main"]) {
     const response = await restRoute.GET(new Request(`http://127.0.0.1:3000/api/admin/sqlite/backups/${id}/download`, { headers }));
     expect([400, 404], id).toContain(response.status);
@@ -168,10 +169,13 @@ test("an export of a file that fails half-way breaks the transfer instead of end
   database.exec("ALTER TABLE orders RENAME TO orders_away");
   database.close();
   const response = await fetchFile(id);
-  const ended = response.status === 200 ? await bodyOf(response).then(
-    () => "whole",
-    () => "broken",
-  ) : "refused";
+  const ended =
+    response.status === 200
+      ? await bodyOf(response).then(
+          () => "whole",
+          () => "broken",
+        )
+      : "refused";
   const again = new Database(shop.file);
   again.exec("ALTER TABLE orders_away RENAME TO orders");
   again.close();

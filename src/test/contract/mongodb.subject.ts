@@ -27,8 +27,21 @@ const textOf = (fields: [string, unknown][]): string => `{${fields.map(([name, v
 const numbered = (index: number, fields: [string, unknown][]): string => textOf([["_id", { $numberInt: String(index + 1) }], ...fields]);
 
 const given: { collection: string; index: number; label: string; text: string }[] = [
-  ...mongodbValues.map(({ label, value }, index) => ({ collection: "awkward_values", index, label, text: numbered(index, [["label", label], ["value", value]]) })),
-  ...mongodbShapes.map(({ label, fields }, index) => ({ collection: "awkward_shapes", index, label, text: numbered(index, [["label", label], ...(fields as [string, unknown][])]) })),
+  ...mongodbValues.map(({ label, value }, index) => ({
+    collection: "awkward_values",
+    index,
+    label,
+    text: numbered(index, [
+      ["label", label],
+      ["value", value],
+    ]),
+  })),
+  ...mongodbShapes.map(({ label, fields }, index) => ({
+    collection: "awkward_shapes",
+    index,
+    label,
+    text: numbered(index, [["label", label], ...fields]),
+  })),
 ];
 
 const idOf = (text: string): string => /^\{"_id":\{"\$numberInt":"(\d+)"\}/.exec(text)?.[1] ?? "";
@@ -44,8 +57,17 @@ const fromExport = (collection: string) => ({
   title: `canonical Extended JSON of ${collection}`,
   request: { collection, format: "canonical" },
   values(text: string): Values {
-    const byId = new Map(text.trimEnd().split("\n").map((line) => [idOf(line), line]));
-    return new Map(given.filter((entry) => entry.collection === collection && byId.has(String(entry.index + 1))).map(({ label, index }) => [label, byId.get(String(index + 1)) ?? ""]));
+    const byId = new Map(
+      text
+        .trimEnd()
+        .split("\n")
+        .map((line) => [idOf(line), line]),
+    );
+    return new Map(
+      given
+        .filter((entry) => entry.collection === collection && byId.has(String(entry.index + 1)))
+        .map(({ label, index }) => [label, byId.get(String(index + 1)) ?? ""]),
+    );
   },
 });
 
@@ -58,7 +80,9 @@ export const mongodbSubject: ContractSubject = {
     });
   },
   connection: () => testConnection("mongodb", testServers.mongodb, { database, name: uniqueName("contract") }),
-  wrong: () => [{ title: "a port nobody listens on", connection: testConnection("mongodb", "mongodb://127.0.0.1:1/", { database, name: "dead" }), code: "UNREACHABLE" }],
+  wrong: () => [
+    { title: "a port nobody listens on", connection: testConnection("mongodb", "mongodb://127.0.0.1:1/", { database, name: "dead" }), code: "UNREACHABLE" },
+  ],
   holds: ["authors", "books", "orders", "bestsellers", ...awkwardCollectionNames],
   objects: async (connection) => (await listCollections(connection, {}, {})).collections.map(({ name }) => name),
   expected: async () => new Map((await kept()).map(({ label, text }) => [label, text])),
@@ -83,13 +107,18 @@ export const mongodbSubject: ContractSubject = {
   },
   refused: () => [database, "with/slash", "with space", "admin"],
   restoredName: (name) => name,
-  restored: (result) => testConnection("mongodb", result.connection?.url ?? "", { name: uniqueName("restored"), ...(result.connection?.database ? { database: result.connection.database } : {}) }),
+  restored: (result) =>
+    testConnection("mongodb", result.connection?.url ?? "", {
+      name: uniqueName("restored"),
+      ...(result.connection?.database ? { database: result.connection.database } : {}),
+    }),
   places: () =>
     withClient(async (client) => {
       const { databases } = await client.db("admin").admin().listDatabases({ nameOnly: true });
       const own = databases.map(({ name }) => name).filter((name) => name === database || restoredTo.some((restored) => name.startsWith(restored)));
       const places: string[] = [];
-      for (const name of own) for (const { name: collection } of await client.db(name).listCollections({}, { nameOnly: true }).toArray()) places.push(`${name}.${collection}`);
+      for (const name of own)
+        for (const { name: collection } of await client.db(name).listCollections({}, { nameOnly: true }).toArray()) places.push(`${name}.${collection}`);
       return places.toSorted();
     }),
   outage: mongodbOutage(),
@@ -109,7 +138,10 @@ function mongodbOutage(): Outage {
       own = await started();
       const client = new MongoClient(own.url);
       for (let from = 0; from < 60_000; from += 5_000) {
-        await client.db("outage").collection<{ _id: number }>("large").insertMany(Array.from({ length: 5_000 }, (_, index) => ({ _id: from + index, body: `${from + index} `.repeat(100) })));
+        await client
+          .db("outage")
+          .collection<{ _id: number }>("large")
+          .insertMany(Array.from({ length: 5_000 }, (_, index) => ({ _id: from + index, body: `${from + index} `.repeat(100) })));
       }
       await client.close();
       return testConnection("mongodb", own.url, { database: "outage", name: uniqueName("outage") });

@@ -52,7 +52,11 @@ export const postgresSubject: ContractSubject = {
     const password = new URL(url);
     password.password = "not-this-one";
     return [
-      { title: "a port nobody listens on", connection: testConnection("postgres", "postgres://postgres@127.0.0.1:1/postgres", { name: "dead" }), code: "UNREACHABLE" },
+      {
+        title: "a port nobody listens on",
+        connection: testConnection("postgres", "postgres://postgres@127.0.0.1:1/postgres", { name: "dead" }),
+        code: "UNREACHABLE",
+      },
       { title: "a wrong password", connection: testConnection("postgres", password.href, { name: "password" }), code: "AUTH_FAILED" },
       { title: "a database that is not there", connection: testConnection("postgres", inDatabase(url, "nowhere"), { name: "nowhere" }), code: "NOT_FOUND" },
     ];

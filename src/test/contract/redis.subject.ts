@@ -29,8 +29,15 @@ function expectedText(entry: Entry): string {
   if (entry.type === "string") return `string ${hexOf(entry.value ?? { text: "" })}`;
   if (entry.type === "list") return `list ${(entry.items ?? []).map(hexOf).join(",")}`;
   if (entry.type === "set") return `set ${(entry.items ?? []).map(hexOf).toSorted().join(",")}`;
-  if (entry.type === "hash") return `hash ${(entry.fields ?? []).map(([field, value]) => `${hexOf(field)}=${hexOf(value)}`).toSorted().join(",")}`;
-  return `zset ${(entry.members ?? []).map(([member, score]) => `${hexOf(member)}=${scoreOf(score)}`).toSorted().join(",")}`;
+  if (entry.type === "hash")
+    return `hash ${(entry.fields ?? [])
+      .map(([field, value]) => `${hexOf(field)}=${hexOf(value)}`)
+      .toSorted()
+      .join(",")}`;
+  return `zset ${(entry.members ?? [])
+    .map(([member, score]) => `${hexOf(member)}=${scoreOf(score)}`)
+    .toSorted()
+    .join(",")}`;
 }
 
 function shownText(pages: KeyValue[]): string {
@@ -83,8 +90,14 @@ export const redisSubject: ContractSubject = {
   holds: ["bestsellers", "orders:events", "awkward:hash", ""],
   async objects(connection) {
     const names: string[] = [];
-    for (let cursor: string | null | undefined; cursor !== null; ) {
-      const page: Awaited<ReturnType<typeof listKeys>> = await listKeys(connection, { db: 0, pattern: "*", patternEncoding: "utf8", count: 500, cursor: cursor ?? undefined });
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page: Awaited<ReturnType<typeof listKeys>> = await listKeys(connection, {
+        db: 0,
+        pattern: "*",
+        patternEncoding: "utf8",
+        count: 500,
+        cursor: cursor ?? undefined,
+      });
       for (const { name } of page.keys) if ("text" in name) names.push(name.text);
       cursor = page.cursor;
     }
@@ -96,7 +109,7 @@ export const redisSubject: ContractSubject = {
     for (const entry of redisValues) {
       const db = restored ? (moved[entry.database] ?? -1) : entry.database;
       const pages: KeyValue[] = [];
-      for (let cursor: string | null | undefined; cursor !== null; ) {
+      for (let cursor: string | null | undefined; cursor !== null;) {
         const page = await getKey(connection, { ...addressed(entry.key), db, count: 100, cursor: cursor ?? undefined });
         pages.push(page.value);
         if (entry.expiresInSeconds && (page.ttlMs ?? 0) <= 0) throw new Error(`${entry.label} lost its expiry`);
@@ -110,7 +123,10 @@ export const redisSubject: ContractSubject = {
     title: `JSON lines of db${db}`,
     request: { db },
     values(text) {
-      const lines = text.trimEnd().split("\n").map((line) => JSON.parse(line) as ExportedLine);
+      const lines = text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as ExportedLine);
       const footer = lines.at(-1);
       if (footer?.footer !== true || footer.keys !== lines.length - 2) throw new Error("The export has no footer, or it counts other keys");
       const byKey = new Map(lines.slice(1, -1).map((line) => [exportedHex(line.k), line]));

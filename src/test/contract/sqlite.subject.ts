@@ -86,7 +86,10 @@ export const sqliteSubject: ContractSubject = {
   refused: () => [basename(file()), "../outside.sqlite", "a/b.sqlite", "..", "nul\0.sqlite"],
   restoredName: (name) => name,
   restored: (kept) => testConnection("sqlite", kept.connection?.url ?? "", { name: uniqueName("restored") }),
-  places: async () => readdirSync(directory).filter((name) => !/-(wal|shm)$/.test(name)).toSorted(),
+  places: async () =>
+    readdirSync(directory)
+      .filter((name) => !/-(wal|shm)$/.test(name))
+      .toSorted(),
   outage: sqliteOutage(),
 };
 

@@ -26,13 +26,13 @@ export interface ContractSubject {
   expected(): Promise<Values>;
   /** The same as the screens read them. `restored`: where a restore put them. */
   browse(connection: Connection, restored?: boolean): Promise<Values>;
-  exports: { title: string; request: unknown; values(text: string): Values }[];
+  exports: { title: string; request: unknown; values: (text: string) => Values }[];
   /** A free place to restore into. */
   target(): string;
   /** Targets that a restore must refuse, because something is there or the name cannot be. */
   refused(): string[];
   /** The name an object of the origin's manifest has in a backup of the restored place. */
-  restoredName(name: string): string;
+  restoredName: (name: string) => string;
   restored(kept: { connection?: { url: string; database: string | null } }): Connection;
   /** Every place there is (files, databases, collections, keys by database): equal before and after means that nothing was left. */
   places(): Promise<string[]>;
