@@ -69,11 +69,10 @@ export function BackupDetailPanel({ engine, connection, id, may }: BackupDetailP
 function Head({ backup, connection, may }: { backup: Detail; connection: string; may: BackupDetailProps["may"] }) {
   const actions = useBackupActions(backup);
   const took = backup.finishedAt === null ? null : (Date.parse(backup.finishedAt) - Date.parse(backup.startedAt)) / 1000;
-  const items = ENGINES[backup.engine].itemWord.many;
   const facts = [
     { label: "Size", value: backup.bytes === null ? "none" : formatBytes(backup.bytes) },
     { label: "Objects", value: formatCount(backup.objectCount ?? 0) },
-    { label: items.charAt(0).toUpperCase() + items.slice(1), value: formatCount(backup.itemCount ?? 0) },
+    { label: itemsWord(backup.engine), value: formatCount(backup.itemCount ?? 0) },
     { label: "Consistency", value: backup.consistency ?? "none" },
     { label: "Took", value: took === null ? "running" : formatDuration(took) },
     { label: "Server", value: backup.serverVersion ?? "not known" },
@@ -125,6 +124,12 @@ function Head({ backup, connection, may }: { backup: Detail; connection: string;
 
 const SHOWN_FIRST = 50;
 
+/** "Rows", "Keys", "Documents". */
+function itemsWord(engine: EngineId): string {
+  const { many } = ENGINES[engine].itemWord;
+  return many.charAt(0).toUpperCase() + many.slice(1);
+}
+
 function Objects({ backup }: { backup: Detail }) {
   const [search, setSearch] = useState("");
   const [all, setAll] = useState(false);
@@ -148,7 +153,7 @@ function Objects({ backup }: { backup: Detail }) {
               <ColumnHead>Object</ColumnHead>
               <ColumnHead>Kind</ColumnHead>
               <ColumnHead number>In file</ColumnHead>
-              <ColumnHead number>{ENGINES[backup.engine].itemWord.many} in backup</ColumnHead>
+              <ColumnHead number>{itemsWord(backup.engine)} in backup</ColumnHead>
               <ColumnHead>Counts</ColumnHead>
             </tr>
           </TableHead>

@@ -110,7 +110,7 @@ describe("session", () => {
     const next = "a different river every morning";
     later(6 * MINUTE);
     const principal = await principalOf(here);
-    await expect(changePassword(principal, { current: "not my password at all", next })).rejects.toMatchObject({ code: "AUTH_FAILED" });
+    await expect(changePassword(principal, { current: "not my password at all", next })).rejects.toMatchObject({ code: "INVALID" });
     await expect(changePassword(principal, { current: PASSWORD, next: "too short" })).rejects.toMatchObject({ code: "INVALID" });
     expect(await resolve(there)).not.toBeNull();
     expect(await changePassword(principal, { current: PASSWORD, next })).toEqual({ endedSessions: 1 });
@@ -126,7 +126,7 @@ describe("session", () => {
     later(1);
     const principal = await principalOf(headers);
     expect(isRecentSignIn(principal)).toBe(false);
-    await expect(reauthenticate(principal, "not my password at all")).rejects.toMatchObject({ code: "AUTH_FAILED" });
+    await expect(reauthenticate(principal, "not my password at all")).rejects.toMatchObject({ code: "INVALID" });
     expect(isRecentSignIn(await principalOf(headers))).toBe(false);
     await reauthenticate(principal, PASSWORD);
     expect(isRecentSignIn(await principalOf(headers))).toBe(true);

@@ -83,7 +83,7 @@ async function checkOwnPassword(principal: Principal, given: { password: string;
   } catch (error) {
     if (error instanceof AppError && error.code === "UNAUTHENTICATED") {
       await writeOwn(principal, { action: "sign in", procedure: given.procedure, outcome: "refused", detail: "wrong password" });
-      throw new AppError("AUTH_FAILED", "This is not your password");
+      throw new AppError("INVALID", "This is not your password");
     }
     throw error;
   }
