@@ -7,7 +7,7 @@ import { AppError } from "@/server/errors";
 import { LIMITS } from "@/server/limits";
 import { single } from "@/server/single";
 
-import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
+import { isStaleSocket, toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
 
 interface Kept {
   client: MongoClient;
@@ -91,10 +91,17 @@ export function requireDatabase(connection: Connection, name?: string): string {
   return database;
 }
 
-/** Runs a piece of work with the connection's client and gives its failures their words. */
+/**
+ * Runs a piece of reading work with the connection's client and gives its failures their words. It may run twice: a pooled
+ * socket the server has closed fails in a way the driver does not try again.
+ */
 export async function withClient<T>(connection: Connection, doing: string, work: (client: MongoClient) => Promise<T>): Promise<T> {
   try {
-    return await work(await connectedClient(connection));
+    const client = await connectedClient(connection);
+    return await work(client).catch((error: unknown) => {
+      if (isStaleSocket(error)) return work(client);
+      throw error;
+    });
   } catch (error) {
     throw toAppError(error, { address: connection.address, doing });
   }

@@ -2,12 +2,17 @@ import "server-only";
 
 import {
   MongoAPIError,
+  MongoClientClosedError,
   MongoInvalidArgumentError,
   MongoNetworkError,
   MongoNetworkTimeoutError,
+  MongoNotConnectedError,
+  MongoOperationTimeoutError,
   MongoParseError,
+  MongoServerClosedError,
   MongoServerError,
   MongoServerSelectionError,
+  MongoTopologyClosedError,
 } from "mongodb";
 
 import { AppError, type AppErrorCode, isAbort } from "@/server/errors";
@@ -61,10 +66,10 @@ export function toAppError(error: unknown, place: ErrorPlace): AppError {
   const where = place.doing ? `${place.doing}: ${place.address}` : place.address;
   if (error instanceof MongoServerSelectionError) return selectionError(error, where);
   if (error instanceof MongoServerError) return serverError(error, where);
-  if (error instanceof MongoNetworkTimeoutError) {
+  if (error instanceof MongoNetworkTimeoutError || error instanceof MongoOperationTimeoutError || (error instanceof Error && error.name === "TimeoutError")) {
     return new AppError("TIMEOUT", `${where} did not answer in time`, { fix: "Try again; look at the load of the server.", detail: error.name, cause: error });
   }
-  if (error instanceof MongoNetworkError) {
+  if (isConnectionLoss(error)) {
     return new AppError("UNREACHABLE", `${where} closed the connection`, {
       fix: "Check that the server runs; the console connects again by itself.",
       detail: networkDetail(error),
@@ -83,6 +88,18 @@ export function toAppError(error: unknown, place: ErrorPlace): AppError {
     detail: error instanceof Error ? error.name : "unknown",
     cause: error,
   });
+}
+
+/** The driver lets some socket errors through as they are, and calls a connection that closes under a call an error of use. */
+function isConnectionLoss(error: unknown): error is Error {
+  const closed = [MongoNetworkError, MongoTopologyClosedError, MongoNotConnectedError, MongoServerClosedError, MongoClientClosedError];
+  return closed.some((kind) => error instanceof kind) || isStaleSocket(error);
+}
+
+/** A socket's own error, which the driver neither wraps nor tries again. */
+export function isStaleSocket(error: unknown): boolean {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return code !== undefined && ["ECONNRESET", "EPIPE", "ECONNREFUSED", "ECONNABORTED", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH"].includes(code);
 }
 
 function selectionError(error: MongoServerSelectionError, where: string): AppError {
