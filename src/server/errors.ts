@@ -30,7 +30,16 @@ export interface AppErrorOptions {
   cause?: unknown;
 }
 
+const BRAND = Symbol.for("foundry-console.AppError");
+
 export class AppError extends Error {
+  // Next makes this class once per bundle, and a pool on globalThis throws the one of the bundle that opened it.
+  static override [Symbol.hasInstance](this: unknown, value: unknown): value is AppError {
+    if (this !== AppError) return Function.prototype[Symbol.hasInstance].call(this, value) as boolean;
+    return typeof value === "object" && value !== null && BRAND in value;
+  }
+
+  readonly [BRAND] = true;
   readonly code: AppErrorCode;
   readonly fix: string | undefined;
   readonly detail: string | undefined;
