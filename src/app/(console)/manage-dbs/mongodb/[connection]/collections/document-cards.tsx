@@ -24,23 +24,19 @@ export function DocumentCards({ address, pages, mayExport }: DocumentCardsProps)
   };
   useShortcuts({ j: () => move(1), k: () => move(-1) });
   return (
-    <div
-      ref={box}
-      role="feed"
-      aria-label="Documents"
-      aria-busy={query.isFetchingNextPage}
-      className="flex min-h-0 grow flex-col gap-2.5 overflow-y-auto bg-canvas p-4 max-md:p-3"
-    >
-      {documents.map((view, index) => (
-        <DocumentCard
-          key={`${index} ${view.key ?? ""}`}
-          address={address}
-          view={view}
-          position={index + 1}
-          total={query.hasNextPage ? -1 : documents.length}
-          mayExport={mayExport}
-        />
-      ))}
+    <div ref={box} className="flex min-h-0 grow flex-col gap-2.5 overflow-y-auto bg-canvas p-4 max-md:p-3">
+      <div role="feed" aria-label="Documents" aria-busy={query.isFetchingNextPage} className="flex flex-col gap-2.5">
+        {documents.map((view, index) => (
+          <DocumentCard
+            key={`${index} ${view.key ?? ""}`}
+            address={address}
+            view={view}
+            position={index + 1}
+            total={query.hasNextPage ? -1 : documents.length}
+            mayExport={mayExport}
+          />
+        ))}
+      </div>
       {last?.notice ? <Note tone="amber">{last.notice}</Note> : null}
       <LoadMore
         hasMore={pages.hasMore}

@@ -27,7 +27,8 @@ export function SchemaColumn({ address, onClose, onOpen }: SchemaColumnProps) {
           <X aria-hidden />
         </IconButton>
       </div>
-      <div className="min-h-0 grow overflow-y-auto">
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- it scrolls */}
+      <div role="region" aria-label="Fields of the schema" tabIndex={0} className="min-h-0 grow overflow-y-auto -outline-offset-2">
         {query.data ? (
           <>
             <MixedTypes fields={fields} className="m-3" />

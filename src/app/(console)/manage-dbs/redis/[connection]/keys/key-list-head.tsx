@@ -40,7 +40,7 @@ export function DatabaseSelect({
 }: Pick<KeyListHeadProps, "db" | "onDatabase"> & { about: Pick<NonNullable<ScanState["about"]>, "databases" | "databasesMax"> | null }) {
   const counts = new Map((about?.databases ?? []).map((entry) => [entry.db, entry.keys]));
   const all = about?.databasesMax && about.databasesMax <= OFFERED_MAX ? Array.from({ length: about.databasesMax }, (_, number) => number) : [];
-  const offered = [...new Set([...all, ...counts.keys(), db])].toSorted((a, b) => a - b);
+  const offered = [...new Set([0, ...all, ...counts.keys(), db])].toSorted((a, b) => a - b);
   return (
     <Select label="Logical database" className="w-20 shrink-0" value={db} onChange={(event) => onDatabase(Number(event.target.value))}>
       {offered.map((number) => (

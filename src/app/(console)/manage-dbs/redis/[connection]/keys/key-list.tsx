@@ -126,7 +126,7 @@ function ScanLine({ scan, state, filter }: { scan: KeyScan; state: ScanState; fi
         <span className="ml-auto shrink-0">
           {phase === "scanning" ? (
             <TextButton onClick={scan.stop}>Stop</TextButton>
-          ) : phase === "through" || phase === "full" ? null : (
+          ) : phase === "through" || phase === "full" || (phase === "failed" && state.found === 0) ? null : (
             <TextButton onClick={scan.goOn}>Go on</TextButton>
           )}
         </span>
