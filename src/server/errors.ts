@@ -35,7 +35,7 @@ const BRAND = Symbol.for("foundry-console.AppError");
 export class AppError extends Error {
   // Next makes this class once per bundle, and a pool on globalThis throws the one of the bundle that opened it.
   static override [Symbol.hasInstance](this: unknown, value: unknown): value is AppError {
-    if (this !== AppError) return Function.prototype[Symbol.hasInstance].call(this, value) as boolean;
+    if (this !== AppError) return Boolean(Function.prototype[Symbol.hasInstance].call(this, value));
     return typeof value === "object" && value !== null && BRAND in value;
   }
 
