@@ -70,6 +70,17 @@ beforeAll(async () => {
     bypassDocumentValidation: true,
   });
   await db.createCollection("view", { viewOn: "rows", pipeline: [{ $match: { n: 1 } }] });
+  // Kept where the server can; where it cannot, they are plain collections in the backup too.
+  await db.createCollection("series", { timeseries: { timeField: "at", metaField: "sensor" } });
+  await db.collection("series").insertMany(Array.from({ length: 20 }, (_, index) => ({ at: new Date(index * 1_000), sensor: index % 2, value: index })));
+  await db.createCollection("collated", { collation: { locale: "en", strength: 2 } });
+  await db
+    .collection("collated")
+    .createIndex({ name: 1 }, { name: "plain", collation: { locale: "simple" } })
+    .catch(() => undefined);
+  await insertDocuments(db.collection("collated"), rows(5, "collated"));
+  await db.createCollection("clustered", { clusteredIndex: { key: { _id: 1 }, unique: true } });
+  await insertDocuments(db.collection("clustered"), rows(5, "clustered"));
   const smallDatabase = uniqueName("small");
   made.add(smallDatabase);
   await insertDocuments(client.db(smallDatabase).collection("rows"), rows(40, "rows"));
@@ -325,7 +336,9 @@ describe.skipIf(!("directory" in tools))(`the real tools${"reason" in tools ? ` 
     expect(stderr).toContain("0 document(s) failed to restore");
     const restored = client.db(name);
     for (const object of manifest.objects) {
-      if (object.count !== null) expect(await rawContent(restored.collection(object.name)), object.name).toEqual(await rawContent(db.collection(object.name)));
+      // The tool puts a time series into buckets this server does not read: its own dumps of one come back empty as well.
+      if (object.kind === "collection")
+        expect(await rawContent(restored.collection(object.name)), object.name).toEqual(await rawContent(db.collection(object.name)));
     }
     const [ours, theirs] = [await structure(db), await structure(restored)];
     expect((theirs["rows"] as { indexes: unknown }).indexes).toEqual((ours["rows"] as { indexes: unknown }).indexes);

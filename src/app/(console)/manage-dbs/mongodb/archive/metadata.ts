@@ -15,6 +15,11 @@ export type CollectionKind = "collection" | "view" | "timeseries";
 export interface DescribedCollection {
   name: string;
   kind: CollectionKind;
+  /**
+   * The type as the server calls it: what the archive says. A server that keeps a time series as plain documents calls it a
+   * collection, and mongorestore then takes its documents as they are instead of looking for buckets.
+   */
+  listedType: string;
   /** The raw answer of listCollections for it. */
   entry: Buffer;
 }
@@ -36,7 +41,7 @@ export function describeCollection(entry: Buffer): DescribedCollection {
   const options = fields.get("options");
   const hasTimeSeries = options?.type === BSON_TYPE.object && membersOf(options).has("timeseries");
   const kind = type === "view" ? "view" : type === "timeseries" || hasTimeSeries ? "timeseries" : "collection";
-  return { name: textOf(fields.get("name")) ?? "", kind, entry };
+  return { name: textOf(fields.get("name")) ?? "", kind, listedType: type ?? kind, entry };
 }
 
 /** The metadata text as mongodump writes it: canonical, from raw bytes, so that no number and no order changes. */
@@ -47,9 +52,9 @@ export function metadataText(collection: DescribedCollection, indexes: Buffer[])
   const uuid = info?.type === BSON_TYPE.object ? uuidHex(membersOf(info).get("uuid")) : null;
   const parts = [
     `"indexes":[${collection.kind === "view" ? "" : indexes.map((index) => toEjson(index)).join(",")}]`,
-    ...(uuid && collection.kind === "collection" ? [`"uuid":"${uuid}"`] : []),
+    ...(uuid && collection.listedType === "collection" ? [`"uuid":"${uuid}"`] : []),
     `"collectionName":${JSON.stringify(collection.name)}`,
-    `"type":"${collection.kind}"`,
+    `"type":${JSON.stringify(collection.listedType)}`,
     ...(options?.type === BSON_TYPE.object ? [`"options":${valueToEjson(options)}`] : []),
   ];
   return `{${parts.join(",")}}`;

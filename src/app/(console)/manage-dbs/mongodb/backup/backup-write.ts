@@ -109,7 +109,7 @@ async function writeDatabase(run: { client: MongoClient; database: string; sink:
   const archive = writeArchive({
     serverVersion: server.mongoVersion,
     toolVersion: TOOL,
-    collections: listed.map((entry) => ({ database, collection: entry.name, metadata: metadataText(entry, entry.indexes), type: entry.kind })),
+    collections: listed.map((entry) => ({ database, collection: entry.name, metadata: metadataText(entry, entry.indexes), type: entry.listedType })),
     sources,
     report: (namespace) => written.push(namespace),
   });

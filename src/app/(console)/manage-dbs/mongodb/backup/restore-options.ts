@@ -44,10 +44,15 @@ const INDEX_FIELDS_ASIDE = new Set(["v", "ns", "background", "storageEngine"]);
  * @returns what the server did not keep of them, in words
  * @throws AppError INVALID when an index cannot be built here
  */
-export async function buildIndexes(db: Db, collection: { shown: string; stagedName: string }, indexes: OrderedDocument[]): Promise<string[]> {
+export async function buildIndexes(
+  db: Db,
+  collection: { shown: string; stagedName: string; indexes: OrderedDocument[] },
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { indexes } = collection;
   if (indexes.length === 0) return [];
   try {
-    await db.command({ createIndexes: collection.stagedName, indexes });
+    await db.command({ createIndexes: collection.stagedName, indexes }, { signal });
   } catch (error) {
     if (!(error instanceof MongoServerError)) throw error;
     throw new AppError("INVALID", `${collection.shown}: its indexes cannot be built here`, {

@@ -35,7 +35,7 @@ export async function stageRestore(artefact: Artefact, connection: Connection, t
     await restore.load(artefact);
     return restore.staged(connection, target);
   } catch (error) {
-    await restore.discard().catch(() => undefined);
+    await restore.discard().catch(() => context.log(`could not clear up: collections named ${stagingPrefix(context.jobId)}… are left in ${target.name}`));
     const known = asDamage(error, context.signal);
     throw toAppError(known, { address: connection.address, doing: `${target.name}: restore` });
   }
@@ -147,7 +147,7 @@ class Restore {
       throwIfCancelled(this.context.signal);
       if (entry.metadata.indexes.length === 0) continue;
       this.context.progress({ object: `indexes of ${entry.name}` });
-      const lost = await buildIndexes(this.db, { shown: entry.name, stagedName: entry.stagedName }, entry.metadata.indexes);
+      const lost = await buildIndexes(this.db, { shown: entry.name, stagedName: entry.stagedName, indexes: entry.metadata.indexes }, this.context.signal);
       for (const difference of lost) this.skip(entry.name, difference);
     }
   }
