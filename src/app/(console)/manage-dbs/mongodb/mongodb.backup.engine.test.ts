@@ -11,6 +11,7 @@ import { valueToEjson } from "@/app/(console)/manage-dbs/mongodb/bson-ejson";
 import { ElementReader } from "@/app/(console)/manage-dbs/mongodb/bson-walk";
 import { uuidOf } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
 import { describeCollection } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
+import { Journal } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
 import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { rawCommand } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
@@ -300,6 +301,23 @@ describe("restore", () => {
     await expect(staged.keep()).rejects.toMatchObject({ code: "CONFLICT" });
     expect(await collectionNames(client.db(name))).toEqual(["rows"]);
     expect(await rawContent(client.db(name).collection("rows"))).toHaveLength(2);
+  });
+
+  it("sweeps a restore that died while it gave collections their names", async () => {
+    const name = target();
+    const job = testJob();
+    await mongodbBackup.stage(small.artefact, connection, { name }, job);
+    const restored = client.db(name);
+    const stagedName = (await collectionNames(restored)).find((entry) => entry.endsWith("_rows")) ?? "";
+    await new Journal(restored, job.jobId).note([
+      { _id: "rows", stagedName, uuid: null },
+      { _id: "types", stagedName: stagedName.replace("_rows", "_types"), uuid: null },
+    ]);
+    await client.db("admin").command({ renameCollection: `${name}.${stagedName}`, to: `${name}.rows` });
+    // Made by somebody else while the console was down: its staged counterpart is still there, so it cannot be ours.
+    await insertDocuments(restored.collection("types"), rows(1, "somebody else"));
+    await mongodbBackup.sweep(connection, { jobId: job.jobId, target: name });
+    expect(await collectionNames(restored)).toEqual(["types"]);
   });
 
   it("sweeps what a crash left, and nothing of others", async () => {

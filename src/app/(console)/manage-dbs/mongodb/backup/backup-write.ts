@@ -30,8 +30,8 @@ import { AppError, throwIfCancelled } from "@/server/errors";
 
 export const ARCHIVE_FORMAT = "mongodump-archive-gzip";
 const TOOL = "foundry-console 1.0";
-/** Level 1 is three times as fast as 6 and makes files about a fifth larger; reading the server is then the slower half. */
-const GZIP_LEVEL = 1;
+/** 208 MB of ordinary documents: level 3 takes 1.3 s for 29 MB, level 6 takes 6.3 s for 27 MB. */
+const GZIP_LEVEL = 3;
 const CHUNK_BYTES = 256 * 1024;
 
 interface Listed extends DescribedCollection {

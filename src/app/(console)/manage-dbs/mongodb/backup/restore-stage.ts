@@ -189,7 +189,7 @@ class Restore {
             this.views,
           );
         } catch (error) {
-          await this.discard().catch(() => undefined);
+          await this.discard().catch(() => this.context.log(`could not clear up: the restored collections are left in ${target.name}`));
           throw toAppError(error, { address: connection.address, doing: `${target.name}: keep the restored collections` });
         }
         await this.client.close().catch(() => undefined);
