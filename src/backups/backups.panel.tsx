@@ -21,7 +21,7 @@ import { EmptyState } from "@/components/ui/states";
 import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { BackupTimeline, TimelineLegend } from "@/components/ui/timeline";
 import { ENGINES, type EngineId } from "@/engines";
-import { formatBytes, formatCount, formatDuration } from "@/lib/format";
+import { formatBytes, formatCount, formatCounted, formatDuration } from "@/lib/format";
 import { PASSIVE, trpc } from "@/trpc/client";
 
 const SHOW = ["all", "verified", "failed"] as const;
@@ -81,7 +81,7 @@ function BackupsView({ query, backups, may, action, running, withConnection = fa
   return (
     <>
       <Panel>
-        <PanelHead title="Last 30 days" note={backups ? `${backups.length} backups, ${verified} verified, ${failed} failed` : ""} end={<TimelineLegend />} />
+        <PanelHead title="Last 30 days" note={backups ? `${formatCounted(backups.length, { one: "backup", many: "backups" })}, ${verified} verified, ${failed} failed` : ""} end={<TimelineLegend />} />
         <PanelBody className="overflow-x-auto">
           <BackupTimeline
             backups={timelineOf(backups ?? [])}

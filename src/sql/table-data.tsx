@@ -4,6 +4,7 @@ import dynamic from "next/dynamic";
 import { parseAsJson, parseAsString, useQueryStates } from "nuqs";
 import { useMemo, useState } from "react";
 import { createPortal } from "react-dom";
+import { config as configureZod } from "zod";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
 import { type GridPreferences, noPreferences } from "@/components/data-grid/grid-types";
 import { QueryError } from "@/components/query-error";
@@ -19,6 +20,9 @@ import { trpc } from "@/trpc/client";
 const DataGrid = dynamic(() => import("@/components/data-grid/data-grid").then((module) => module.DataGrid), { ssr: false, loading: () => <GridSkeleton /> });
 const RowInspector = dynamic(() => import("@/components/data-grid/row-inspector").then((module) => module.RowInspector), { ssr: false });
 const ColumnChooser = dynamic(() => import("@/components/data-grid/column-chooser").then((module) => module.ColumnChooser), { ssr: false });
+
+// Zod tries whether it may compile its checks with eval; the browser's policy forbids it and would report every try.
+if (typeof window !== "undefined") configureZod({ jitless: true });
 
 interface TableDataProps {
   engine: SqlEngine;

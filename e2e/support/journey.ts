@@ -1,0 +1,131 @@
+/** The steps that the journeys of all four engines share. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { type Download, expect, type Locator, type Page } from "@playwright/test";
+import { target } from "./target.ts";
+
+/** Through the tab of the engine into one of its sections, as a person goes. */
+export async function openSection(page: Page, engine: string, section: string): Promise<void> {
+  await page.getByRole("navigation", { name: "Console" }).getByRole("link", { name: /databases/i }).click();
+  await page.getByRole("navigation", { name: "Engines" }).getByRole("link", { name: engine }).click();
+  await page.getByRole("navigation", { name: `${engine} main` }).getByRole("link", { name: section }).click();
+  await expect(page.getByRole("navigation", { name: `${engine} main` }).getByRole("link", { name: section })).toHaveAttribute("aria-current", "page");
+}
+
+/** Every field of the open row by its column: the text that is shown, and for bytes the hexadecimal digits. */
+export function inspectorFields(inspector: Locator): Promise<Record<string, string>> {
+  return inspector.evaluate((element) => {
+    const fields: Record<string, string> = {};
+    for (const term of element.querySelectorAll("dt")) {
+      const value = term.nextElementSibling;
+      const hex = value?.querySelector("table");
+      const digits = [...(hex?.querySelectorAll("tr") ?? [])].map((line) => [...line.querySelectorAll("td")].slice(0, 2).map((cell) => cell.textContent));
+      fields[term.firstElementChild?.textContent ?? ""] = hex ? digits.flat().join("").replace(/\s/g, "") : (value?.textContent ?? "");
+    }
+    return fields;
+  });
+}
+
+/** What a click on something brings down, whole. */
+export async function downloaded(page: Page, start: () => Promise<void>): Promise<{ name: string; bytes: Buffer }> {
+  const [download] = await Promise.all([page.waitForEvent("download"), start()]);
+  return { name: download.suggestedFilename(), bytes: await contentOf(download) };
+}
+
+async function contentOf(download: Download): Promise<Buffer> {
+  const failure = await download.failure();
+  if (failure !== null) throw new Error(`The download of ${download.suggestedFilename()} broke: ${failure}`);
+  return readFileSync(await download.path());
+}
+
+export const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+/** From the section "Backups": a backup whose progress is seen, until it is verified; leaves its page open and answers with its SHA-256. */
+export async function backUp(page: Page): Promise<string> {
+  const badges = page.getByRole("region", { name: "Backups" }).getByText("verified", { exact: true });
+  const before = await badges.count();
+  const seen = await watchProgress(page);
+  await page.getByRole("button", { name: "Back up now" }).first().click();
+  await expect(badges).toHaveCount(before + 1, { timeout: 60_000 });
+  expect(await seen(), "phases that the running backup showed").not.toEqual([]);
+  await page.getByRole("region", { name: "Backups" }).getByRole("rowheader").first().getByRole("link").click();
+  await expect(page.getByRole("heading", { level: 1, name: /^Backup of/ })).toBeVisible();
+  await expect(page.getByText("The file was read back whole")).toBeVisible();
+  return page.locator("code", { hasText: /^[0-9a-f]{64}$/ }).innerText();
+}
+
+/** Notes every phase that a progress bar shows, however short it is. */
+async function watchProgress(page: Page): Promise<() => Promise<string[]>> {
+  await page.evaluate(() => {
+    const seen = new Set<string>();
+    Object.assign(globalThis, { seenProgress: seen });
+    const look = (): void => {
+      for (const bar of document.querySelectorAll('main [role="progressbar"]')) seen.add(bar.getAttribute("aria-label") ?? "");
+    };
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+  });
+  return () => page.evaluate(() => [...(globalThis as unknown as { seenProgress: Set<string> }).seenProgress]);
+}
+
+/** From the page of a backup: downloads it and compares the file with the SHA-256 on the page. */
+export async function downloadBackup(page: Page, expected: string): Promise<Buffer> {
+  const { bytes } = await downloaded(page, () => page.getByRole("button", { name: "Download", exact: true }).click());
+  expect(sha256(bytes)).toBe(expected);
+  return bytes;
+}
+
+/** From the page of a backup, through the four steps, into a new name. */
+export async function restoreInto(page: Page, name: string): Promise<void> {
+  await page.getByRole("link", { name: "Restore", exact: true }).click();
+  await planFor(page, name);
+  await page.getByRole("button", { name: "Go on to confirm" }).click();
+  const go = page.getByRole("button", { name: `Restore into ${name}` });
+  const typed = page.getByRole("textbox", { name: /^Write/ });
+  // A wrong name leads nowhere.
+  await typed.fill(`${name}x`);
+  await go.click();
+  await expect(page.getByText("not the name")).toBeVisible();
+  await expect(page.getByRole("listitem").and(page.locator("[aria-current=step]"))).toContainText("Confirm");
+  await typed.fill(name);
+  await go.click();
+  const password = page.getByLabel(/password/i).and(page.locator("input"));
+  const result = page.getByText(/^(Restored|Failed|Cancelled)/).first();
+  await expect(result.or(password).or(page.getByRole("progressbar")).first()).toBeVisible();
+  if (await password.isVisible()) {
+    await password.fill(target.password);
+    await go.click();
+  }
+  await expect(result).toBeVisible({ timeout: 60_000 });
+  await expect(result).toHaveText("Restored");
+  const compared = page.getByRole("region", { name: "Compared with the manifest" });
+  await expect(compared.getByText("different")).toHaveCount(0);
+  expect(await compared.getByText("equal", { exact: true }).count()).toBeGreaterThan(0);
+}
+
+/** From the page of a backup: a target that is taken is refused before anything runs. */
+export async function expectRefusal(page: Page, name: string, words: RegExp): Promise<void> {
+  await page.getByRole("link", { name: "Restore", exact: true }).click();
+  await page.getByRole("textbox").last().fill(name);
+  await page.getByRole("button", { name: "Go on to plan" }).click();
+  await expect(page.getByText(words).first()).toBeVisible();
+  const goOn = page.getByRole("button", { name: "Go on to confirm" });
+  if (await goOn.isVisible()) await expect(goOn).toBeDisabled();
+  await expect(page.getByText("Nothing has been changed yet")).toBeVisible();
+  await page.getByRole("link", { name: "Cancel" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: /^Backup of/ })).toBeVisible();
+}
+
+async function planFor(page: Page, name: string): Promise<void> {
+  await page.getByRole("textbox").last().fill(name);
+  await page.getByRole("button", { name: "Go on to plan" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: `Restore into ${name}` })).toBeVisible();
+  await expect(page.getByText("Nothing has been changed yet")).toBeVisible();
+}
+
+export async function signOut(page: Page): Promise<void> {
+  await page.getByRole("button", { name: /sign out$/ }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await expect(page).toHaveURL(/\/sign-in/);
+  await page.goto("/manage-dbs");
+  await expect(page).toHaveURL(/\/sign-in/);
+}
