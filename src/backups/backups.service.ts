@@ -3,8 +3,8 @@ import "server-only";
 import { randomBytes } from "node:crypto";
 import type { Artefact, BackupEngine, JobContext, ManifestContent, Verification } from "@/backups/engine";
 import { Manifest } from "@/backups/engine";
-import { asAppError, errorJson, startJob } from "@/backups/jobs";
-import { artefactBytes, artefactPath, createArtefact, openArtefact, sha256OfFile } from "@/backups/store";
+import { asAppError, cancelledBy, errorJson, startJob } from "@/backups/jobs";
+import { artefactBytes, artefactPath, createArtefact, openArtefact, type PendingArtefact, sha256OfFile } from "@/backups/store";
 import type { Connection } from "@/server/connection";
 import { type BackupRow, findBackup, insertBackup, updateBackup } from "@/server/control-plane/backups.repo";
 import { AppError, type AppErrorCode, isAbort, throwIfCancelled } from "@/server/errors";
@@ -53,8 +53,9 @@ interface Run {
 
 async function runBackup(run: Run): Promise<Record<string, unknown>> {
   const { backupId, fileName, connection, engine, context } = run;
-  const pending = await createArtefact(fileName);
+  let pending: PendingArtefact | null = null;
   try {
+    pending = await createArtefact(fileName);
     throwIfCancelled(context.signal);
     const content = await engine.write(connection, pending, context);
     const { bytes, streamedSha256 } = await pending.finish();
@@ -96,9 +97,8 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
     context.log("complete and verified");
     return { backupId, bytes, sha256, objects: content.objects.length, items: itemsOf(content), skipped: content.skipped };
   } catch (error) {
-    await pending.abandon();
-    const cancelled = context.signal.aborted || isAbort(error);
-    const shown = cancelled ? new AppError("CANCELLED", "Cancelled by a person") : asAppError(error, context.jobId);
+    await pending?.abandon();
+    const shown = context.signal.aborted ? cancelledBy(context.signal) : asAppError(error, context.jobId);
     await updateBackup(backupId, { state: "failed", error: JSON.stringify(errorJson(shown)), finished_at: new Date().toISOString() });
     throw error;
   }
@@ -169,18 +169,22 @@ export async function verifyBackup(options: {
       context.log("verified");
       return { backupId: backup.id, method: verification.method };
     } catch (error) {
-      if (isAboutTheFile(error, context)) {
-        await updateBackup(backup.id, {
-          state: "failed",
-          verified_at: null,
-          verified_how: null,
-          error: JSON.stringify(errorJson(asAppError(error, context.jobId))),
-        });
-      }
+      await markIfDamaged({ backup, context, error });
       throw error;
     }
   });
   return { jobId };
+}
+
+/** Takes the good name from a backup whose file was read and found wrong. */
+export async function markIfDamaged({ backup, context, error }: { backup: BackupRow; context: JobContext; error: unknown }): Promise<void> {
+  if (!isAboutTheFile(error, context)) return;
+  await updateBackup(backup.id, {
+    state: "failed",
+    verified_at: null,
+    verified_how: null,
+    error: JSON.stringify(errorJson(asAppError(error, context.jobId))),
+  });
 }
 
 /** Whether a failed verification says something about the file, and not only that it could not be read here and now. */

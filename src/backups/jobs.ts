@@ -10,7 +10,8 @@ import type { JobContext, Progress } from "@/backups/engine";
 import { childIdentity, type ChildIdentity } from "@/backups/children";
 import { appendAudit } from "@/server/audit";
 import * as jobsRepo from "@/server/control-plane/jobs.repo";
-import { AppError, isAbort } from "@/server/errors";
+import { jobText } from "@/lib/job-words";
+import { AppError } from "@/server/errors";
 import { LIMITS } from "@/server/limits";
 import { logger } from "@/server/logger";
 import { single } from "@/server/single";
@@ -26,6 +27,8 @@ export interface JobRequest {
   idempotencyKey?: string | undefined;
   /** Runs once for a new job, when it has its id and before it can start: rows that the work itself expects. When it throws there is no job. */
   prepare?(jobId: string): Promise<void>;
+  /** Runs once when the job is over, however it ended: gives back what `prepare` took. */
+  release?(): void;
 }
 
 interface Running {
@@ -68,10 +71,16 @@ export async function startJob(
   const isNew = await jobsRepo.insertJob({ ...job, id: jobId, bootId: state.bootId, idempotencyKey });
   const known = !isNew && idempotencyKey ? await jobsRepo.findByIdempotencyKey(idempotencyKey) : undefined;
   if (known) return { jobId: known.id, request: JSON.parse(known.request) as Record<string, unknown> };
+  // Before anything is promised: a job without its directory could not even say that it failed.
+  const scratchDir = await makeScratchDir(jobId).catch(async (error: unknown) => {
+    await jobsRepo.deleteJob(jobId);
+    throw error;
+  });
   try {
     await job.prepare?.(jobId);
   } catch (error) {
     await jobsRepo.deleteJob(jobId);
+    await rm(scratchDir, { recursive: true, force: true });
     throw error;
   }
   const running: Running = { controller: new AbortController(), progress: {}, children: [], lines: 0, started: false };
@@ -79,7 +88,8 @@ export async function startJob(
   const server = `${job.connection.engine}|${job.connection.address}`;
   const queue = state.byServer.get(server) ?? new PQueue({ concurrency: 1 });
   state.byServer.set(server, queue);
-  const begin = () => perform({ jobId, job, running, run }).catch((error: unknown) => logger().error({ jobId, error }, "the end of a job could not be written"));
+  const begin = () =>
+    perform({ jobId, job, running, scratchDir, run }).catch((error: unknown) => logger().error({ jobId, error }, "the end of a job could not be written"));
   // A job that is cancelled while it waits does not wait for its turn to say so.
   running.controller.signal.addEventListener("abort", () => void begin(), { once: true });
   void queue
@@ -94,20 +104,32 @@ interface Turn {
   jobId: string;
   job: JobRequest;
   running: Running;
-  run(context: JobContext): Promise<Record<string, unknown>>;
+  scratchDir: string;
+  run: (context: JobContext) => Promise<Record<string, unknown>>;
+}
+
+async function makeScratchDir(jobId: string): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), `foundry-job-${jobId}-`));
+  } catch (cause) {
+    throw new AppError("INTERNAL", `The console cannot make a temporary directory in ${tmpdir()}`, {
+      fix: "Make that directory writable and free space there, or set TMPDIR to another one.",
+      detail: (cause as NodeJS.ErrnoException).code ?? "",
+      cause,
+    });
+  }
 }
 
 /** Runs the work, also when it was cancelled before: the work itself knows what it must mark as not done. */
-async function perform({ jobId, job, running, run }: Turn): Promise<void> {
+async function perform({ jobId, job, running, scratchDir, run }: Turn): Promise<void> {
   if (running.started) return;
   running.started = true;
   const { signal } = running.controller;
   const flush = throttledProgress(jobId, running);
-  let scratchDir: string | null = null;
-  const contextIn = (directory: string): JobContext => ({
+  const context: JobContext = {
     signal,
     jobId,
-    scratchDir: directory,
+    scratchDir,
     progress(change) {
       running.progress = { ...running.progress, ...change };
       flush.soon();
@@ -119,26 +141,44 @@ async function perform({ jobId, job, running, run }: Turn): Promise<void> {
       running.children.push(identity);
       void jobsRepo.updateJob(jobId, { children: JSON.stringify(running.children) });
     },
-  });
+  };
   try {
-    scratchDir = await mkdtemp(join(tmpdir(), `foundry-job-${jobId}-`));
-    await jobsRepo.updateJob(jobId, { state: "running", started_at: new Date().toISOString() });
-    notify(jobId);
-    const outcome = await run(contextIn(scratchDir));
-    await flush.now();
-    await end({ jobId, job, state: "succeeded", change: { outcome: JSON.stringify(outcome) } });
-  } catch (error) {
-    await flush.now();
-    const cancelled = signal.aborted || isAbort(error);
-    const shown = cancelled ? new AppError("CANCELLED", "Cancelled by a person") : asAppError(error, jobId);
-    logLine(jobId, running, cancelled ? "cancelled" : `failed: ${shown.message}${shown.detail ? ` (${shown.detail})` : ""}`);
-    await end({ jobId, job, state: cancelled ? "cancelled" : "failed", change: { error: JSON.stringify(errorJson(shown)) } });
+    const ending = await endingOf({ jobId, running, context, run });
+    await flush.now().catch((error: unknown) => logger().error({ jobId, error }, "progress could not be written"));
+    await end({ jobId, job, ...ending });
   } finally {
     runner().running.delete(jobId);
-    if (scratchDir) await rm(scratchDir, { recursive: true, force: true });
+    job.release?.();
+    await rm(scratchDir, { recursive: true, force: true });
     notify(jobId);
   }
 }
+
+/** Does the work. What it came to is settled here: nothing that goes wrong after it makes a success a failure. */
+async function endingOf(turn: { jobId: string; running: Running; context: JobContext; run: Turn["run"] }): Promise<Pick<Ending, "state" | "change">> {
+  const { jobId, running, context, run } = turn;
+  try {
+    await jobsRepo.updateJob(jobId, { state: "running", started_at: new Date().toISOString() });
+    notify(jobId);
+    return { state: "succeeded", change: { outcome: JSON.stringify(await run(context)) } };
+  } catch (error) {
+    const cancelled = isCancelled(error, context.signal);
+    const shown = cancelled ? cancelledBy(context.signal) : asAppError(error, jobId);
+    logLine(jobId, running, cancelled ? "cancelled" : `failed: ${shown.message}${shown.detail ? ` (${shown.detail})` : ""}`);
+    return { state: cancelled ? "cancelled" : "failed", change: { error: JSON.stringify(errorJson(shown)) } };
+  }
+}
+
+/** Work that was told to stop ends with some error; only a CONFLICT says more than that: what could not be tidied up. */
+const isCancelled = (error: unknown, signal: AbortSignal): boolean => signal.aborted && !(error instanceof AppError && error.code === "CONFLICT");
+
+/** Who ended it: a person, or the console's own stop. */
+export function cancelledBy(signal: AbortSignal): AppError {
+  return signal.reason instanceof AppError ? signal.reason : new AppError("CANCELLED", "Cancelled by a person");
+}
+
+/** How the private directory of a job begins, in the system's directory for temporary files. */
+export const scratchPrefix = (jobId: string): string => `foundry-job-${jobId}-`;
 
 export function errorJson(error: AppError): { code: string; message: string; fix: string | null; detail: string | null } {
   return { code: error.code, message: error.message, fix: error.fix ?? null, detail: error.detail ?? null };
@@ -166,7 +206,7 @@ interface Ending {
 /** Writes the end of a job, and into the audit log: the procedure's own row only says that it was started. */
 async function end({ jobId, job, state, change }: Ending): Promise<void> {
   await jobsRepo.updateJob(jobId, { state, ended_at: new Date().toISOString(), ...change });
-  await appendAudit({
+  const written = appendAudit({
     actor_id: job.user.id,
     actor_name: job.user.name,
     role: null,
@@ -175,13 +215,15 @@ async function end({ jobId, job, state, change }: Ending): Promise<void> {
     action: job.kind === "restore" ? "restore" : "backup",
     connection_id: job.connection.id,
     procedure: `job ${job.kind}`,
-    target: String(job.request["target"] ?? job.request["backupId"] ?? "").slice(0, 300),
+    target: (jobText(job.request, "target") || jobText(job.request, "backupId")).slice(0, 300),
     input: JSON.stringify({ jobId, ...job.request }),
     outcome: state === "succeeded" ? "allowed" : "failed",
     detail: state,
     request_id: `job ${jobId}`,
     completes: null,
   });
+  // The work is over and its row says how; the log of the console says that the chain lacks it.
+  await written.catch((error: unknown) => logger().error({ jobId, state, error }, "the end of a job is not in the audit log"));
 }
 
 function logLine(jobId: string, running: Running, text: string): void {
@@ -231,6 +273,7 @@ export function jobChanges(jobId: string | null, signal: AbortSignal): AsyncIter
 /** Aborts everything at shutdown and waits, bounded, for the ends to be written. */
 export async function stopJobs(timeoutMs: number): Promise<void> {
   const state = runner();
-  for (const running of state.running.values()) running.controller.abort(new AppError("CANCELLED", "The console is stopping"));
+  for (const running of state.running.values())
+    running.controller.abort(new AppError("CANCELLED", "The console is stopping", { fix: "Start it again when the console is back." }));
   await Promise.race([state.all.onIdle(), new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
 }

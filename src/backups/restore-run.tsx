@@ -17,7 +17,8 @@ import { trpc } from "@/trpc/client";
 interface Outcome {
   word: string;
   place: string;
-  openConnection: string;
+  /** Null when the console could not add a connection for it; the log says why. */
+  openConnection: string | null;
   target: string;
   objects: { name: string; inManifest: number | null; restored: number | null; equal: boolean }[];
   skipped: { name: string; count: number; reason: string }[];
@@ -28,7 +29,7 @@ interface RestoreRunProps {
   engine: EngineId;
   jobId: string;
   back: string;
-  onFailed(): void;
+  onFailed: () => void;
 }
 
 /** The run and its result, in one of three words. */
@@ -61,10 +62,12 @@ function Restored({ engine, outcome }: { engine: EngineId; outcome: Outcome }) {
         outcome={outcome.skipped.length > 0 ? "partly" : "done"}
         title={outcome.word.charAt(0).toUpperCase() + outcome.word.slice(1)}
         end={
-          <ButtonLink href={`/manage-dbs/${engine}/${encodeURIComponent(outcome.openConnection)}/${section?.segment ?? ""}${query}`}>
-            <ArrowUpRight aria-hidden />
-            Open {section?.label.toLowerCase()}
-          </ButtonLink>
+          outcome.openConnection === null ? undefined : (
+            <ButtonLink href={`/manage-dbs/${engine}/${encodeURIComponent(outcome.openConnection)}/${section?.segment ?? ""}${query}`}>
+              <ArrowUpRight aria-hidden />
+              Open {section?.label.toLowerCase()}
+            </ButtonLink>
+          )
         }
       >
         {outcome.objects.length} objects, {formatCount(total)} {ENGINES[engine].itemWord.many}, all counts equal to the manifest. Now at {outcome.place}.
@@ -123,11 +126,12 @@ function Restored({ engine, outcome }: { engine: EngineId; outcome: Outcome }) {
 
 function Failed({ job, back }: { job: JobView; back: string }) {
   const cancelled = job.state === "cancelled";
+  const left = job.error?.message.includes("could not be removed") ?? false;
   return (
     <>
       <ResultBanner
         outcome="failed"
-        title={cancelled ? "Cancelled, nothing changed" : "Failed, nothing changed"}
+        title={left ? "Failed, and something was left behind" : cancelled ? "Cancelled, nothing changed" : "Failed, nothing changed"}
         end={<ButtonLink href={back}>Back to the backup</ButtonLink>}
       >
         {job.error?.message}. What is live is as it was.

@@ -1,7 +1,7 @@
 import "server-only";
 /** Restores into a new place: check, stage aside, compare with the manifest, keep when equal, remove when not. Nothing live is touched. */
 import type { BackupEngine, JobContext, RestorePlan, RestoreTarget, Staged } from "@/backups/engine";
-import { checkArtefact, storedArtefact } from "@/backups/backups.service";
+import { checkArtefact, markIfDamaged, storedArtefact } from "@/backups/backups.service";
 import { startJob } from "@/backups/jobs";
 import type { Connection } from "@/server/connection";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
@@ -30,7 +30,6 @@ export async function startRestore(request: RestoreRequest): Promise<{ jobId: st
   const { backup, connection, target, user, idempotencyKey } = request;
   const lock = `${connection.engine}|${connection.address}|${connection.database ?? ""}|${target.name}`;
   const locks = single("restore-locks", () => new Set<string>());
-  const unlock = () => void locks.delete(lock);
   const { jobId } = await startJob(
     {
       kind: "restore",
@@ -43,8 +42,9 @@ export async function startRestore(request: RestoreRequest): Promise<{ jobId: st
         if (locks.has(lock)) throw new AppError("CONFLICT", `Another restore into ${target.name} is running`, { fix: "Wait until it has ended." });
         locks.add(lock);
       },
+      release: () => void locks.delete(lock),
     },
-    (context) => runRestore(request, context).finally(unlock),
+    (context) => runRestore(request, context),
   );
   return { jobId };
 }
@@ -68,7 +68,12 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
     return result;
   };
 
-  await phase("Check the file", () => checkArtefact({ backup, engine, context }));
+  await phase("Check the file", () =>
+    checkArtefact({ backup, engine, context }).catch(async (error: unknown) => {
+      await markIfDamaged({ backup, context, error });
+      throw error;
+    }),
+  );
   const { artefact, manifest } = await storedArtefact(backup);
   await phase("Check the target", async () => assertPlan(await engine.plan(artefact, connection, target, { signal: context.signal })));
   const staged = await phase("Restore aside", () => engine.stage(artefact, connection, target, context));
@@ -77,11 +82,11 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
     compared = await phase("Compare", async () => compare(manifest.objects, staged));
     throwIfCancelled(context.signal);
   } catch (error) {
-    await phase("Tidy up", () => staged.discard());
+    await phase("Tidy up", () => discard(staged, error));
     throw error;
   }
   const kept = await phase("Keep", () => keepOrDiscard(staged));
-  const opened = kept.connection ? await request.addConnection({ ...kept.connection, target: target.name }) : connection.name;
+  const opened = kept.connection ? await openable(request, { ...kept.connection, context }) : connection.name;
   const skipped = staged.skipped.reduce((sum, entry) => sum + entry.count, 0);
   context.log(skipped ? `restored with ${skipped} skipped` : "restored");
   return {
@@ -99,8 +104,32 @@ async function keepOrDiscard(staged: Staged) {
   try {
     return await staged.keep();
   } catch (error) {
-    await staged.discard();
+    await discard(staged, error);
     throw error;
+  }
+}
+
+/** @throws AppError CONFLICT when something is left: that must be read, also by who cancelled. */
+async function discard(staged: Staged, because: unknown): Promise<void> {
+  try {
+    await staged.discard();
+  } catch (cause) {
+    const words = (error: unknown) => (error instanceof Error ? error.message : String(error));
+    throw new AppError("CONFLICT", `The restore did not succeed, and what it had made aside could not be removed: ${words(cause)}`, {
+      fix: cause instanceof AppError && cause.fix ? cause.fix : "Remove what carries the job's id in its name when the server is back.",
+      detail: words(because),
+      cause,
+    });
+  }
+}
+
+/** The restored place stands, whatever becomes of its entry in the console. Null when it has none. */
+async function openable(request: RestoreRequest, { context, ...parts }: { url: string; database: string | null; context: JobContext }): Promise<string | null> {
+  try {
+    return await request.addConnection({ ...parts, target: request.target.name });
+  } catch (error) {
+    context.log(`add the connection yourself: the console could not (${error instanceof Error ? error.message : "unknown"})`);
+    return null;
   }
 }
 

@@ -33,12 +33,19 @@ export interface PendingArtefact extends ArtefactSink {
   finish(): Promise<WrittenArtefact>;
   /** Gives the file its name, with the manifest beside it, and syncs the directory. */
   publish(manifest: string): Promise<void>;
-  /** Removes the partial file. */
+  /** Removes the partial file, and the published one: its name is of this backup alone. */
   abandon(): Promise<void>;
 }
 
 export async function createArtefact(fileName: string): Promise<PendingArtefact> {
-  await mkdir(storeDir(), { recursive: true, mode: 0o700 });
+  await mkdir(storeDir(), { recursive: true, mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOSPC") throw cause;
+    throw new AppError("INTERNAL", `The backup store ${storeDir()} cannot be made`, {
+      fix: "Give the console's user a writable CONSOLE_DATA_DIR.",
+      detail: cause.code ?? "",
+      cause,
+    });
+  });
   const final = artefactPath(fileName);
   const partial = `${final}.partial`;
   let hash: ReturnType<typeof createHash> | null = null;
@@ -80,6 +87,9 @@ export async function createArtefact(fileName: string): Promise<PendingArtefact>
     async abandon() {
       await rm(partial, { force: true });
       await rm(`${final}.manifest.json.partial`, { force: true });
+      // What was published and then could not be put into the catalogue: nothing vouches for it.
+      await rm(`${final}.manifest.json`, { force: true });
+      await rm(final, { force: true });
     },
   };
 }

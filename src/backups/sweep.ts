@@ -1,10 +1,13 @@
 import "server-only";
 /** After a crash: ends children that outlived their console, clears what restores left aside, and says what became of each job. */
+import { readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { endChild, type ChildIdentity } from "@/backups/children";
 import type { BackupEngine } from "@/backups/engine";
-import { runner } from "@/backups/jobs";
+import { runner, scratchPrefix } from "@/backups/jobs";
 import { removeArtefact, sweepPartials } from "@/backups/store";
-import { runningBackupsOfJobs, updateBackup } from "@/server/control-plane/backups.repo";
+import { strandedBackups, updateBackup } from "@/server/control-plane/backups.repo";
 import { insertLine, type JobRow, unfinishedOfOtherBoots, updateJob } from "@/server/control-plane/jobs.repo";
 import { connectionById } from "@/server/connections";
 import { logger } from "@/server/logger";
@@ -15,7 +18,7 @@ const CRASHED = { code: "INTERNAL", message: "The console stopped while this ran
 export async function sweepAfterCrash(engineOf: (connectionId: string) => BackupEngine): Promise<number> {
   const jobs = await unfinishedOfOtherBoots(runner().bootId);
   for (const job of jobs) await sweepJob(job, engineOf);
-  for (const backup of await runningBackupsOfJobs(jobs.map((job) => job.id))) {
+  for (const backup of await strandedBackups(runner().bootId)) {
     // A crash between the file's name and the catalogue's row leaves a file that nothing vouches for.
     await removeArtefact(backup.file_name);
     await updateBackup(backup.id, { state: "failed", error: JSON.stringify({ ...CRASHED, fix: "Take a new backup." }), finished_at: new Date().toISOString() });
@@ -24,10 +27,16 @@ export async function sweepAfterCrash(engineOf: (connectionId: string) => Backup
   return jobs.length;
 }
 
+/** A job's private directory may hold a password file. */
+async function removeScratch(jobId: string): Promise<void> {
+  for (const name of await readdir(tmpdir())) if (name.startsWith(scratchPrefix(jobId))) await rm(join(tmpdir(), name), { recursive: true, force: true });
+}
+
 async function sweepJob(job: JobRow, engineOf: (connectionId: string) => BackupEngine): Promise<void> {
   for (const child of JSON.parse(job.children) as ChildIdentity[]) {
     if (endChild(child)) await insertLine(job.id, `ended the process ${child.pid} that was left running`);
   }
+  await removeScratch(job.id);
   const request = JSON.parse(job.request) as { target?: string };
   let detail: string | null = null;
   if (job.kind === "restore" && request.target) {

@@ -29,20 +29,47 @@ export function listBackups(options: {
   let query = controlPlane()
     .selectFrom("backups")
     .select([
-      "id", "connection_id", "engine", "environment", "state", "job_id", "file_name", "format", "bytes", "sha256", "consistency", "object_count", "item_count",
-      "server_version", "tool", "verified_at", "verified_how", "error", "created_by", "created_by_name", "started_at", "finished_at",
+      "id",
+      "connection_id",
+      "engine",
+      "environment",
+      "state",
+      "job_id",
+      "file_name",
+      "format",
+      "bytes",
+      "sha256",
+      "consistency",
+      "object_count",
+      "item_count",
+      "server_version",
+      "tool",
+      "verified_at",
+      "verified_how",
+      "error",
+      "created_by",
+      "created_by_name",
+      "started_at",
+      "finished_at",
     ])
     .orderBy("started_at", "desc")
     .orderBy("id", "desc")
     .limit(options.limit);
   if (connectionIds) query = query.where("connection_id", "in", [...connectionIds]);
   if (since) query = query.where("started_at", ">=", since);
-  if (before) query = query.where((where) => where.or([where("started_at", "<", before.startedAt), where.and([where("started_at", "=", before.startedAt), where("id", "<", before.id)])]));
+  if (before)
+    query = query.where((where) =>
+      where.or([where("started_at", "<", before.startedAt), where.and([where("started_at", "=", before.startedAt), where("id", "<", before.id)])]),
+    );
   return query.execute();
 }
 
-/** Backups that a job of another process left as running. */
-export function runningBackupsOfJobs(jobIds: readonly string[]): Promise<BackupRow[]> {
-  if (jobIds.length === 0) return Promise.resolve([]);
-  return controlPlane().selectFrom("backups").selectAll().where("state", "=", "running").where("job_id", "in", [...jobIds]).execute();
+/** Backups said to be running whose job is none of this process: it ended with another one, or without telling them. */
+export function strandedBackups(bootId: string): Promise<BackupRow[]> {
+  return controlPlane()
+    .selectFrom("backups")
+    .selectAll()
+    .where("state", "=", "running")
+    .where("job_id", "not in", (jobs) => jobs.selectFrom("jobs").select("id").where("boot_id", "=", bootId).where("state", "in", ["queued", "running"]))
+    .execute();
 }
