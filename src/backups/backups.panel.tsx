@@ -81,11 +81,15 @@ function BackupsView({ query, backups, may, action, running, withConnection = fa
   return (
     <>
       <Panel>
-        <PanelHead title="Last 30 days" note={backups ? `${formatCounted(backups.length, { one: "backup", many: "backups" })}, ${verified} verified, ${failed} failed` : ""} end={<TimelineLegend />} />
+        <PanelHead
+          title="Last 30 days"
+          note={backups ? `${formatCounted(backups.length, { one: "backup", many: "backups" })}, ${verified} verified, ${failed} failed` : ""}
+          end={<TimelineLegend />}
+        />
         <PanelBody className="overflow-x-auto">
           <BackupTimeline
             backups={timelineOf(backups ?? [])}
-            now={new Date(query.dataUpdatedAt || Date.now()).toISOString()}
+            now={new Date(query.dataUpdatedAt).toISOString()}
             hrefOf={(mark) => hrefOfMark(backups, mark.id)}
           />
         </PanelBody>

@@ -14,7 +14,7 @@ interface RestoreConfirmProps {
   id: string;
   target: string;
   plan: RestorePlan;
-  onStarted(jobId: string): void;
+  onStarted: (jobId: string) => void;
 }
 
 /** The typed name, checked on the server too; and the password when the sign-in is not recent. */

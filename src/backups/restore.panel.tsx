@@ -134,9 +134,9 @@ const TARGET_WORDS: Record<EngineId, { label: string; hint: string; example: str
 interface TargetStepProps {
   engine: EngineId;
   target: string;
-  onChange(target: string): void;
+  onChange: (target: string) => void;
   error: Parameters<typeof QueryError>[0]["error"] | null;
-  onNext(): void;
+  onNext: () => void;
 }
 
 function TargetStep({ engine, target, onChange, error, onNext }: TargetStepProps) {

@@ -1,22 +1,25 @@
 "use client";
 import { useEffect, useRef, useState } from "react";
-import type { ReadableError } from "@/components/query-error";
 import type { JobView } from "@/backups/backups.schema";
+import type { ReadableError } from "@/components/query-error";
 import { trpc } from "@/trpc/client";
 
-/** A job as it changes; the last state stays when the stream has ended. Falls back to asking when the stream cannot be had. */
+const ASK_EVERY_MS = 5_000;
+
+/** A job as it changes: by its stream, and by asking in case the stream cannot be had. `onEnd` is called once. */
 export function useJob(jobId: string, onEnd?: (job: JobView) => void): { job: JobView | undefined; error: ReadableError | null } {
-  const first = trpc.jobs.get.useQuery({ id: jobId }, { refetchInterval: (query) => (query.state.data && query.state.data.endedAt === null ? 5_000 : false) });
-  const [latest, setLatest] = useState<JobView>();
-  const ended = useRef(false);
-  const job = latest && !(first.data?.endedAt && latest.endedAt === null) ? latest : first.data;
-  trpc.jobs.watch.useSubscription({ id: jobId }, { enabled: first.data !== undefined && first.data.endedAt === null && !ended.current, onData: setLatest });
-  const refetch = first.refetch;
+  const asked = trpc.jobs.get.useQuery({ id: jobId }, { refetchInterval: (query) => (query.state.data?.endedAt === null ? ASK_EVERY_MS : false) });
+  const [streamed, setStreamed] = useState<JobView>();
+  const running = asked.data?.endedAt === null && streamed?.endedAt == null;
+  trpc.jobs.watch.useSubscription({ id: jobId }, { enabled: running, onData: setStreamed });
+  const job = asked.data?.endedAt != null ? asked.data : (streamed ?? asked.data);
+  const told = useRef(false);
+  const { refetch } = asked;
   useEffect(() => {
-    if (!job || job.endedAt === null || ended.current) return;
-    ended.current = true;
+    if (!job || job.endedAt === null || told.current) return;
+    told.current = true;
     void refetch();
     onEnd?.(job);
   }, [job, onEnd, refetch]);
-  return { job, error: first.error };
+  return { job, error: asked.error };
 }

@@ -33,7 +33,14 @@ function dumpWithTool() {
   const file = join(tmpdir(), `bench-${process.pid}.dump`);
   const started = performance.now();
   const result = spawnSync(join(bench.servers.postgres.binDir, "pg_dump"), ["-Fc", "-f", file], {
-    env: { PATH: process.env.PATH, PGHOST: url.hostname, PGPORT: url.port, PGUSER: url.username, PGPASSWORD: decodeURIComponent(url.password), PGDATABASE: url.pathname.slice(1) },
+    env: {
+      PATH: process.env.PATH,
+      PGHOST: url.hostname,
+      PGPORT: url.port,
+      PGUSER: url.username,
+      PGPASSWORD: decodeURIComponent(url.password),
+      PGDATABASE: url.pathname.slice(1),
+    },
   });
   if (result.status !== 0) throw new Error(String(result.stderr));
   const done = { seconds: (performance.now() - started) / 1000, bytes: statSync(file).size };

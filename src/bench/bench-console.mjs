@@ -64,7 +64,10 @@ async function startConsole(toolchain, data) {
   });
   guard(child.pid, "SIGTERM");
   for (let tries = 0; ; tries += 1) {
-    const up = await fetch(`${url}/api/health`).then((answer) => answer.ok, () => false);
+    const up = await fetch(`${url}/api/health`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
     if (up) break;
     if (tries > 300 || child.exitCode !== null) throw new Error("the console did not start");
     await sleep(100);
@@ -79,10 +82,14 @@ async function startConsole(toolchain, data) {
     resident: () => residentBytes(child.pid),
     resetPeak: () => (peak = residentBytes(child.pid)),
     peak: () => peak,
-    api: (path, init = {}) => fetch(`${url}/api/admin${path}`, { ...init, headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...init.headers } }),
+    api: (path, init = {}) =>
+      fetch(`${url}/api/admin${path}`, { ...init, headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...init.headers } }),
     async stop() {
       clearInterval(watch);
-      await endProcess(child.pid, [["SIGTERM", 15_000], ["SIGKILL", 2_000]]);
+      await endProcess(child.pid, [
+        ["SIGTERM", 15_000],
+        ["SIGKILL", 2_000],
+      ]);
     },
   };
 }
@@ -101,5 +108,8 @@ export const mebibytes = (bytes) => `${(bytes / 1048576).toFixed(0)} MiB`;
 /** Prints rows as aligned columns. @param {string[][]} rows the first is the head */
 export function table(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column] ?? "").length)));
-  for (const row of rows) process.stdout.write(`${row.map((cell, column) => (column === 0 ? String(cell).padEnd(widths[column]) : String(cell ?? "").padStart(widths[column]))).join("  ")}\n`);
+  for (const row of rows)
+    process.stdout.write(
+      `${row.map((cell, column) => (column === 0 ? String(cell).padEnd(widths[column]) : String(cell ?? "").padStart(widths[column]))).join("  ")}\n`,
+    );
 }

@@ -9,10 +9,12 @@ import { ITEMS } from "./bench-console.mjs";
 /** @returns addresses of the filled databases */
 export async function fillAll(urls, engines = ["postgres", "redis", "sqlite", "mongodb"]) {
   const filled = { ...urls };
-  if (engines.includes("postgres")) filled.postgres = await step({ subject: "PostgreSQL", doing: `${ITEMS} rows`, done: "filled" }, () => fillPostgres(urls.postgres));
+  if (engines.includes("postgres"))
+    filled.postgres = await step({ subject: "PostgreSQL", doing: `${ITEMS} rows`, done: "filled" }, () => fillPostgres(urls.postgres));
   if (engines.includes("redis")) await step({ subject: "Redis", doing: `${ITEMS} keys`, done: "filled" }, () => fillRedis(urls.redis));
   if (engines.includes("sqlite")) await step({ subject: "SQLite", doing: `${ITEMS} rows`, done: "filled" }, async () => fillSqlite(urls.sqlite));
-  if (engines.includes("mongodb") && urls.mongodb) await step({ subject: "MongoDB", doing: `${ITEMS} documents`, done: "filled" }, () => fillMongodb(urls.mongodb));
+  if (engines.includes("mongodb") && urls.mongodb)
+    await step({ subject: "MongoDB", doing: `${ITEMS} documents`, done: "filled" }, () => fillMongodb(urls.mongodb));
   return filled;
 }
 
@@ -26,10 +28,14 @@ async function fillPostgres(url) {
   target.pathname = "/bench";
   const client = new pg.Client({ connectionString: target.href });
   await client.connect();
-  const known = await client.query("SELECT to_regclass('events') IS NOT NULL AND (SELECT max(id) FROM events) = $1 AS full", [ITEMS]).catch(() => ({ rows: [{ full: false }] }));
+  const known = await client
+    .query("SELECT to_regclass('events') IS NOT NULL AND (SELECT max(id) FROM events) = $1 AS full", [ITEMS])
+    .catch(() => ({ rows: [{ full: false }] }));
   if (!known.rows[0].full) {
     await client.query("DROP TABLE IF EXISTS events");
-    await client.query("CREATE TABLE events (id int8 PRIMARY KEY, kind text, amount numeric(20,4), happened timestamptz, note text, payload jsonb, hash bytea)");
+    await client.query(
+      "CREATE TABLE events (id int8 PRIMARY KEY, kind text, amount numeric(20,4), happened timestamptz, note text, payload jsonb, hash bytea)",
+    );
     await client.query(
       `INSERT INTO events SELECT n, (ARRAY['order','refund','visit','mail'])[1 + n % 4], n * 1.2345, timestamptz '2020-01-01' + n * interval '1 minute',
          'note ' || md5(n::text), jsonb_build_object('n', n, 'via', 'web'), decode(md5((n * 7)::text), 'hex') FROM generate_series(1, $1::int) AS n`,
@@ -76,7 +82,16 @@ async function fillMongodb(url) {
     await events.drop().catch(() => undefined);
     for (let start = 0; start < ITEMS; start += 10_000) {
       const count = Math.min(10_000, ITEMS - start);
-      await events.insertMany(Array.from({ length: count }, (_, index) => ({ _id: start + index + 1, kind: "order", amount: (start + index) * 1.25, note: `note ${start + index}`, tags: ["a", "b"] })), { ordered: false });
+      await events.insertMany(
+        Array.from({ length: count }, (_, index) => ({
+          _id: start + index + 1,
+          kind: "order",
+          amount: (start + index) * 1.25,
+          note: `note ${start + index}`,
+          tags: ["a", "b"],
+        })),
+        { ordered: false },
+      );
       if (start % 200_000 === 0) say("MongoDB", `${start} documents`);
     }
   }

@@ -4,6 +4,12 @@ const TITLES: Record<string, string> = { backup: "Backup", verify: "Verify", res
 
 export const jobTitle = (kind: string): string => TITLES[kind] ?? kind;
 
+/** A text of a job's request or outcome; empty when it is not there. */
+export function jobText(record: Record<string, unknown> | null | undefined, name: string): string {
+  const value = record?.[name];
+  return typeof value === "string" ? value : "";
+}
+
 export interface JobFigures {
   bytesDone?: number | undefined;
   bytesTotal?: number | undefined;

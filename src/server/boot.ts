@@ -60,7 +60,10 @@ function stopOnSignals(): void {
     if (stopping().signal.aborted) return;
     stopping().abort();
     await stopJobs(STOP_WITHIN_MS);
-    await Promise.race([Promise.allSettled(Object.values(engineServers).map((engine) => engine.close())), new Promise((resolve) => setTimeout(resolve, STOP_WITHIN_MS).unref())]);
+    await Promise.race([
+      Promise.allSettled(Object.values(engineServers).map((engine) => engine.close())),
+      new Promise((resolve) => setTimeout(resolve, STOP_WITHIN_MS).unref()),
+    ]);
     stopAuth();
     await controlPlane().destroy();
     process.exit(0);

@@ -23,7 +23,8 @@ export interface ConnectionParts {
 const RESERVED = ["main", "control-plane"];
 const SCHEME: Record<Exclude<EngineId, "sqlite">, RegExp> = { redis: /^rediss?:\/\//, postgres: /^postgres(ql)?:\/\//, mongodb: /^mongodb:\/\// };
 /** Options in a URL that would read files, run commands or move the connection elsewhere. */
-const FORBIDDEN_OPTION = /[?&](host|hostaddr|service|servicefile|passfile|options|sslrootcert|sslcert|sslkey|sslpassword|tlsCAFile|tlsCertificateKeyFile|proxyHost)=/i;
+const FORBIDDEN_OPTION =
+  /[?&](host|hostaddr|service|servicefile|passfile|options|sslrootcert|sslcert|sslkey|sslpassword|tlsCAFile|tlsCertificateKeyFile|proxyHost)=/i;
 /** Cloud metadata and link-local addresses are never a database. */
 const FORBIDDEN_HOST = /^(\[?fe80:|169\.254\.|\[?fd00:ec2::254|metadata\.)/i;
 
@@ -38,10 +39,15 @@ export function draftConnection(parts: ConnectionParts): Connection {
     checkSqlitePath(parts.url);
     return buildConnection({ ...parts, source: "console", url: resolve(parts.url), address: resolve(parts.url) });
   }
-  if (!SCHEME[parts.engine].test(parts.url)) throw new AppError("INVALID", `This is not a ${label} URL`, { fix: `It starts with ${schemeWords(parts.engine)}.` });
-  if (FORBIDDEN_OPTION.test(parts.url)) throw new AppError("INVALID", `The ${label} URL has an option that is not allowed here`, { fix: "Leave only host, port, user, password, database and TLS mode in it." });
+  if (!SCHEME[parts.engine].test(parts.url))
+    throw new AppError("INVALID", `This is not a ${label} URL`, { fix: `It starts with ${schemeWords(parts.engine)}.` });
+  if (FORBIDDEN_OPTION.test(parts.url))
+    throw new AppError("INVALID", `The ${label} URL has an option that is not allowed here`, {
+      fix: "Leave only host, port, user, password, database and TLS mode in it.",
+    });
   const address = addressOf(parts.engine, parts.url);
-  if (address.split(",").some((host) => FORBIDDEN_HOST.test(host))) throw new AppError("INVALID", `${address} is not an address of a database`, { fix: "Name the database server." });
+  if (address.split(",").some((host) => FORBIDDEN_HOST.test(host)))
+    throw new AppError("INVALID", `${address} is not an address of a database`, { fix: "Name the database server." });
   return buildConnection({ ...parts, source: "console", address });
 }
 
@@ -81,7 +87,9 @@ export async function addConnection(parts: ConnectionParts, createdBy: string): 
       .execute();
   } catch (cause) {
     if (String((cause as { code?: unknown }).code).startsWith("SQLITE_CONSTRAINT")) {
-      throw new AppError("CONFLICT", `There is a ${ENGINES[connection.engine].label} connection named ${connection.name} already`, { fix: "Choose another name." });
+      throw new AppError("CONFLICT", `There is a ${ENGINES[connection.engine].label} connection named ${connection.name} already`, {
+        fix: "Choose another name.",
+      });
     }
     throw cause;
   }
@@ -89,7 +97,10 @@ export async function addConnection(parts: ConnectionParts, createdBy: string): 
 }
 
 /** Changes label, database, authority, or with a new URL the target. The stored secret is never carried to another address. */
-export async function editConnection(id: string, change: { environment: Environment; database: string | null; tlsCa: string | null; url?: string | undefined }): Promise<void> {
+export async function editConnection(
+  id: string,
+  change: { environment: Environment; database: string | null; tlsCa: string | null; url?: string | undefined },
+): Promise<void> {
   const row = await controlPlane().selectFrom("connections").selectAll().where("id", "=", id).executeTakeFirst();
   if (!row) throw new AppError("NOT_FOUND", "There is no such connection that can be edited", { fix: "Connections of the environment are changed there." });
   const target = change.url === undefined ? {} : replacedTarget({ ...change, url: change.url, engine: row.engine, name: row.name });
@@ -107,14 +118,27 @@ function replacedTarget(parts: ConnectionParts): { address: string; secret: stri
 
 export async function removeConnection(id: string): Promise<void> {
   const removed = await controlPlane().deleteFrom("connections").where("id", "=", id).executeTakeFirst();
-  if (removed.numDeletedRows === 0n) throw new AppError("NOT_FOUND", "There is no such connection that can be removed", { fix: "Connections of the environment are changed there." });
+  if (removed.numDeletedRows === 0n)
+    throw new AppError("NOT_FOUND", "There is no such connection that can be removed", { fix: "Connections of the environment are changed there." });
   await controlPlane().deleteFrom("grants").where("connection_id", "=", id).execute();
 }
 
 /** Registers what a restore made, under the origin's label, so that it can be opened at once. @returns its name */
-export async function addRestoredConnection(options: { origin: Connection; createdBy: string; url: string; database: string | null; target: string }): Promise<string> {
+export async function addRestoredConnection(options: {
+  origin: Connection;
+  createdBy: string;
+  url: string;
+  database: string | null;
+  target: string;
+}): Promise<string> {
   const { origin, createdBy, url, database, target } = options;
-  const base = target.toLowerCase().replace(/\.[a-z0-9]+$/, "").replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "").slice(0, 34) || "restored";
+  const base =
+    target
+      .toLowerCase()
+      .replace(/\.[a-z0-9]+$/, "")
+      .replaceAll(/[^a-z0-9]+/g, "-")
+      .replaceAll(/^-+|-+$/g, "")
+      .slice(0, 34) || "restored";
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const name = attempt === 0 ? base : `${base}-${attempt + 1}`;
     if (RESERVED.includes(name)) continue;

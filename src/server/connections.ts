@@ -67,7 +67,10 @@ export function connectionById(id: string): Promise<Connection> {
 
 /** Builds a connection from its parts, as the registry does; used to test one before it is saved. */
 export function buildConnection(parts: Omit<Connection, "id" | "fingerprint" | "url"> & { url: string }): Connection {
-  const fingerprint = createHash("sha256").update(JSON.stringify([parts.url, parts.database, parts.tlsCa])).digest("hex").slice(0, 16);
+  const fingerprint = createHash("sha256")
+    .update(JSON.stringify([parts.url, parts.database, parts.tlsCa]))
+    .digest("hex")
+    .slice(0, 16);
   return { ...parts, id: `${parts.engine}/${parts.name}`, url: new Secret(parts.url), fingerprint };
 }
 
@@ -75,7 +78,8 @@ export function buildConnection(parts: Omit<Connection, "id" | "fingerprint" | "
 export function addressOf(engine: EngineId, url: string): string {
   if (engine === "sqlite") return url;
   const match = /^[a-z+]+:\/\/(?:[^@/]*@)?([^/?#]+)/i.exec(url);
-  if (!match?.[1]) throw new AppError("INVALID", `The ${ENGINES[engine].label} URL has no host`, { fix: "Write it as scheme://user:password@host:port/database." });
+  if (!match?.[1])
+    throw new AppError("INVALID", `The ${ENGINES[engine].label} URL has no host`, { fix: "Write it as scheme://user:password@host:port/database." });
   return match[1];
 }
 

@@ -38,5 +38,12 @@ export function problem({ status, code, title, fix, detail, requestId, retryAfte
 }
 
 export function problemResponse(error: AppError): Response {
-  return problem({ status: HTTP_STATUS[error.code], code: error.code, title: error.message, fix: error.fix, detail: error.detail, retryAfterSeconds: error.retryAfterSeconds });
+  return problem({
+    status: HTTP_STATUS[error.code],
+    code: error.code,
+    title: error.message,
+    fix: error.fix,
+    detail: error.detail,
+    retryAfterSeconds: error.retryAfterSeconds,
+  });
 }

@@ -16,7 +16,10 @@ export async function issueTicket(principal: Principal, request: FileRequest): P
   const ticket = newToken();
   const now = Date.now();
   const expiresAt = new Date(now + LIMITS.downloadTicketSeconds * 1000).toISOString();
-  await controlPlane().deleteFrom("download_tickets").where("expires_at", "<", new Date(now - 3_600_000).toISOString()).execute();
+  await controlPlane()
+    .deleteFrom("download_tickets")
+    .where("expires_at", "<", new Date(now - 3_600_000).toISOString())
+    .execute();
   await controlPlane()
     .insertInto("download_tickets")
     .values({

@@ -37,7 +37,12 @@ export async function seedServers(toolchain, servers, directory) {
   }
   for (const [engine, result] of Object.entries(results)) if (result.error) say(words[engine], `not seeded: ${result.error}`);
   if (Object.values(results).every((result) => !result.error))
-    say("Bookshop", `in ${Object.keys(results).map((engine) => words[engine]).join(", ")} (${seconds(performance.now() - started)})`);
+    say(
+      "Bookshop",
+      `in ${Object.keys(results)
+        .map((engine) => words[engine])
+        .join(", ")} (${seconds(performance.now() - started)})`,
+    );
   return results;
 }
 

@@ -94,6 +94,6 @@ function endWatcherOf(pid: number): void {
   for (const entry of readdirSync("/proc")) {
     const candidate = Number(entry);
     const words = Number.isInteger(candidate) ? commandLineOf(candidate).trim() : "";
-    if (/^\/bin\/sh -c read -r word/.test(words) && words.includes(` guard ${pid} `)) process.kill(candidate, "SIGKILL");
+    if (words.startsWith("/bin/sh -c read -r word") && words.includes(` guard ${pid} `)) process.kill(candidate, "SIGKILL");
   }
 }

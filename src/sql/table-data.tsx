@@ -139,7 +139,7 @@ function ColumnsPortal({ children }: { children: React.ReactNode }) {
   return place ? createPortal(children, place) : null;
 }
 
-function NoRows({ table, filtered, onClear }: { table: TableSummary; filtered: number; onClear(): void }) {
+function NoRows({ table, filtered, onClear }: { table: TableSummary; filtered: number; onClear: () => void }) {
   if (filtered === 0) return <EmptyState title="This table has no rows" />;
   return (
     <EmptyState title={`No row matches the ${filtered === 1 ? "filter" : `${filtered} filters`}`} action={<Button onClick={onClear}>Clear filters</Button>}>
@@ -154,7 +154,7 @@ interface FootProps {
   pagedBy: string | null;
   more: boolean;
   error: { message: string } | null;
-  onRetry(): void;
+  onRetry: () => void;
 }
 
 function Foot({ count, elapsedMs, pagedBy, more, error, onRetry }: FootProps) {
@@ -183,7 +183,7 @@ interface OpenRowProps extends TableDataProps {
   columns: Column[];
   row: Cell[];
   rowKey: string;
-  onClose(): void;
+  onClose: () => void;
   onPrevious: (() => void) | undefined;
   onNext: (() => void) | undefined;
 }
@@ -206,7 +206,7 @@ function OpenRow({ engine, connection, table, columns, row, rowKey, onClose, onP
           format,
           table,
           columns,
-          cells: await Promise.all(row.map((cell, index) => (cell?.length === undefined ? cell : whole(columns[index]?.name ?? "")))),
+          cells: await Promise.all(row.map((cell, index) => (cell?.length === undefined ? Promise.resolve(cell) : whole(columns[index]?.name ?? "")))),
         })
       }
       onLoadWhole={(column) => whole(column.name)}

@@ -68,7 +68,7 @@ export function TableSchemaView({ engine, connection, table }: TableSchemaViewPr
   );
 }
 
-function Columns({ schema, href }: { schema: TableSchema; href(name: string, ofSchema: string): string }) {
+function Columns({ schema, href }: { schema: TableSchema; href: (name: string, ofSchema: string) => string }) {
   return (
     <Panel>
       <PanelHead title="Columns" badge={<CountBadge>{schema.columns.length}</CountBadge>} />

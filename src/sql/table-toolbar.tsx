@@ -19,7 +19,7 @@ interface TableToolbarProps {
   connection: string;
   table: TableSummary;
   view: "data" | "schema";
-  onView(view: "data" | "schema"): void;
+  onView: (view: "data" | "schema") => void;
   mayExport: boolean;
 }
 

@@ -28,7 +28,22 @@ describe("settings", () => {
 describe("the map", () => {
   test("every path it names is there", () => {
     const named = [...read("src/README.md").matchAll(/`([a-z][\w./()[\]-]*\/[\w./()[\]-]*|[a-z-]+\.(?:ts|tsx|mjs))`/g)].map((match) => match[1] ?? "");
-    const missing = named.filter((path) => !["", "src/", "src/app/(console)/manage-dbs/", "src/app/(console)/", "src/trpc/", "src/server/", "src/backups/", "src/test/", "src/components/", "src/setup/", "src/app/api/"].some((base) => existsSync(`${base}${path}`)));
+    const missing = named.filter(
+      (path) =>
+        ![
+          "",
+          "src/",
+          "src/app/(console)/manage-dbs/",
+          "src/app/(console)/",
+          "src/trpc/",
+          "src/server/",
+          "src/backups/",
+          "src/test/",
+          "src/components/",
+          "src/setup/",
+          "src/app/api/",
+        ].some((base) => existsSync(`${base}${path}`)),
+    );
     expect(missing).toEqual([]);
     expect(named.length).toBeGreaterThan(20);
   });
@@ -44,6 +59,8 @@ test("every link of README.md leads somewhere", () => {
 });
 
 test(".ci/run does npm test and nothing else", () => {
-  const commands = read(".ci/run").split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#") && !/^set -|^cd /.test(line));
+  const commands = read(".ci/run")
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !line.startsWith("#") && !/^set -|^cd /.test(line));
   expect(commands.map((line) => line.replace(/^exec /, "").trim())).toEqual(["npm test"]);
 });

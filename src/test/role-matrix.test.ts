@@ -200,7 +200,9 @@ describe.for(["viewer", "operator", "admin"] as const)("B1: a %s may do what is 
     const rows = await auditRows(principal);
     const code = await call(principal, path, ruleOf(path).input);
     await settled();
-    expect(["UNAUTHORIZED", "FORBIDDEN", "BAD_REQUEST", "INTERNAL_SERVER_ERROR"], `${path}: ${code}`).not.toContain(code);
+    // The password in the table is a wrong one, on purpose.
+    const wrongPassword = code === "BAD_REQUEST" && (path === "session.reauthenticate" || path === "session.changePassword");
+    if (!wrongPassword) expect(["UNAUTHORIZED", "FORBIDDEN", "BAD_REQUEST", "INTERNAL_SERVER_ERROR"], `${path}: ${code}`).not.toContain(code);
     expect(code).not.toContain("not a TRPCError");
     const added = (await auditRows(principal)).slice(rows.length).filter(({ procedure }) => procedure === path);
     expect(added.filter(({ outcome }) => outcome === "refused" && path !== "session.reauthenticate" && path !== "session.changePassword")).toEqual([]);

@@ -6,12 +6,16 @@ import { appRouter } from "@/trpc/root";
 
 type Call = (input: unknown) => Promise<unknown>;
 
-export const restRouter = { ...appRouter, createCaller: (context: Context) => decoding(appRouter.createCaller(context) as unknown as Call, []) } as unknown as typeof appRouter;
+export const restRouter = {
+  ...appRouter,
+  createCaller: (context: Context) => decoding(appRouter.createCaller(context) as unknown as Call, []),
+} as unknown as typeof appRouter;
 
 /** Follows `caller.redis.keys.get` segment by segment, then calls it with its path parameters decoded. */
 function decoding(target: Call, path: string[]): Call {
   return new Proxy(target, {
-    get: (inner, segment) => (typeof segment === "string" ? decoding((inner as unknown as Record<string, Call>)[segment] as Call, [...path, segment]) : undefined),
+    get: (inner, segment) =>
+      typeof segment === "string" ? decoding((inner as unknown as Record<string, Call>)[segment] as Call, [...path, segment]) : undefined,
     apply: (inner, _self, [input]) => inner(decodePathInput(path.join("."), input)),
   });
 }

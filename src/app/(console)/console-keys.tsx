@@ -1,6 +1,6 @@
 "use client";
 import { KeysDialog } from "@/components/command-palette/keys-dialog";
 
-export function ConsoleKeys({ onClose }: { onClose(): void }) {
+export function ConsoleKeys({ onClose }: { onClose: () => void }) {
   return <KeysDialog open onOpenChange={(open) => !open && onClose()} />;
 }

@@ -15,7 +15,7 @@ import type { ConnectionView } from "./console-shell";
 const FOUND_MAX = 12;
 
 /** Goes anywhere: pages, connections and their sections, tables and collections, keys by pattern, backups, actions. */
-export function ConsolePalette({ connections, onClose }: { connections: ConnectionView[]; onClose(): void }) {
+export function ConsolePalette({ connections, onClose }: { connections: ConnectionView[]; onClose: () => void }) {
   const utilities = trpc.useUtils();
   const pathname = usePathname();
   const here = readShellLocation(pathname, []);
@@ -41,7 +41,13 @@ export function ConsolePalette({ connections, onClose }: { connections: Connecti
 }
 
 function placesOf(connections: readonly ConnectionView[]): PaletteItem[] {
-  const pages = NAVIGATION.filter((entry) => entry.area !== "tools").map(({ href, label, Icon }) => ({ id: href, group: "Go to", label, icon: <Icon aria-hidden />, href }));
+  const pages = NAVIGATION.filter((entry) => entry.area !== "tools").map(({ href, label, Icon }) => ({
+    id: href,
+    group: "Go to",
+    label,
+    icon: <Icon aria-hidden />,
+    href,
+  }));
   const sections = connections.flatMap((entry) =>
     ENGINES[entry.engine].sections.map((section) => ({
       id: `${entry.id}/${section.segment}`,
@@ -72,14 +78,29 @@ async function objectsOf(utilities: Utilities, entry: ConnectionView, query: str
   const base = `/manage-dbs/${entry.id}`;
   const common = { group: "Go to", engine: entry.engine, end: entry.name };
   if (entry.engine === "redis") {
-    return [{ ...common, id: `${entry.id} ${query}`, label: `*${query}*`, mono: true, detail: "key pattern", href: `${base}/keys?pattern=${encodeURIComponent(`*${query}*`)}` }];
+    return [
+      {
+        ...common,
+        id: `${entry.id} ${query}`,
+        label: `*${query}*`,
+        mono: true,
+        detail: "key pattern",
+        href: `${base}/keys?pattern=${encodeURIComponent(`*${query}*`)}`,
+      },
+    ];
   }
   if (entry.engine === "mongodb") {
     const { collections } = await utilities.mongodb.collections.list.fetch({ connection }, { staleTime: 60_000 });
     return collections
       .filter((collection) => has(collection.name, query))
       .slice(0, FOUND_MAX)
-      .map((collection) => ({ ...common, id: `${entry.id} ${collection.name}`, label: collection.name, detail: collection.count === null ? "" : `${formatCount(collection.count, { estimated: true })} documents`, href: `${base}/collections?collection=${encodeURIComponent(collection.name)}` }));
+      .map((collection) => ({
+        ...common,
+        id: `${entry.id} ${collection.name}`,
+        label: collection.name,
+        detail: collection.count === null ? "" : `${formatCount(collection.count, { estimated: true })} documents`,
+        href: `${base}/collections?collection=${encodeURIComponent(collection.name)}`,
+      }));
   }
   const { tables } = await utilities[entry.engine].tables.list.fetch({ connection }, { staleTime: 60_000 });
   return tables
@@ -99,5 +120,13 @@ async function backupsOf(utilities: Utilities, query: string): Promise<PaletteIt
   return backups
     .filter((backup) => has(backup.id, query) && isEngineId(backup.engine))
     .slice(0, FOUND_MAX)
-    .map((backup) => ({ id: backup.id, group: "Backups", label: backup.id, mono: true, icon: <Archive aria-hidden />, detail: backup.bytes === null ? backup.state : formatBytes(backup.bytes), href: `/manage-dbs/${backup.connectionId}/backups/${encodeURIComponent(backup.id)}` }));
+    .map((backup) => ({
+      id: backup.id,
+      group: "Backups",
+      label: backup.id,
+      mono: true,
+      icon: <Archive aria-hidden />,
+      detail: backup.bytes === null ? backup.state : formatBytes(backup.bytes),
+      href: `/manage-dbs/${backup.connectionId}/backups/${encodeURIComponent(backup.id)}`,
+    }));
 }

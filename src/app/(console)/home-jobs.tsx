@@ -8,7 +8,7 @@ import { Ring } from "@/components/ui/ring";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import { ENGINES, type EngineId } from "@/engines";
 import { formatDuration } from "@/lib/format";
-import { jobShare, jobTitle } from "@/lib/job-words";
+import { jobShare, jobText, jobTitle } from "@/lib/job-words";
 import { PASSIVE, trpc } from "@/trpc/client";
 
 const REFRESH_MS = 5_000;
@@ -39,7 +39,9 @@ function RecentJob({ job }: { job: JobView }) {
           </span>
         </Link>
       }
-      detail={job.error?.message ?? (job.endedAt === null ? (job.progress.phase ?? job.state) : String(job.outcome?.["word"] ?? job.request["backupId"] ?? ""))}
+      detail={
+        job.error?.message ?? (job.endedAt === null ? (job.progress.phase ?? job.state) : jobText(job.outcome, "word") || jobText(job.request, "backupId"))
+      }
       end={
         <span className="text-right text-12 text-fg-3">
           <span className="block text-fg-2">{seconds === null ? "" : formatDuration(seconds)}</span>

@@ -34,11 +34,25 @@ function DatabaseRow({ connection, overview, error, backups }: DatabaseState) {
       <EngineMark engine={connection.engine} size={28} />
       <span className="min-w-0 grow">
         <span className="flex min-w-0 items-center gap-2">
-          <span className="truncate font-medium">{ENGINES[connection.engine].label} / {connection.name}</span>
+          <span className="truncate font-medium">
+            {ENGINES[connection.engine].label} / {connection.name}
+          </span>
           <HealthDot health={error ? "down" : overview ? "ok" : "unknown"} />
         </span>
         <span className="flex items-center gap-1.5 text-12 text-fg-2">
-          {error ? <span className="truncate">{error.message}</span> : good ? <><BadgeCheck aria-hidden className="size-3.5 text-green" /><RelativeTime time={good.startedAt} /></> : <><ClockAlert aria-hidden className="size-3.5 text-amber" />no backup in 30 days</>}
+          {error ? (
+            <span className="truncate">{error.message}</span>
+          ) : good ? (
+            <>
+              <BadgeCheck aria-hidden className="size-3.5 text-green" />
+              <RelativeTime time={good.startedAt} />
+            </>
+          ) : (
+            <>
+              <ClockAlert aria-hidden className="size-3.5 text-amber" />
+              no backup in 30 days
+            </>
+          )}
         </span>
       </span>
       <EnvironmentLabel environment={connection.environment} />

@@ -32,7 +32,7 @@ export function HomePanel({ mayAdminister }: { mayAdminister: boolean }) {
   const attention = attentionOf(states);
   const main = states.filter((entry) => entry.connection.source === "environment");
   const others = states.filter((entry) => entry.connection.source !== "environment");
-  const now = new Date(backups.dataUpdatedAt || Date.now()).toISOString();
+  const now = new Date(backups.dataUpdatedAt).toISOString();
 
   return (
     <PageBody>

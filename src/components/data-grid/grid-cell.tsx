@@ -1,4 +1,5 @@
 import { type GridCell, type GridColumn, cellFamily } from "@/components/data-grid/grid-types";
+import { VisibleText } from "@/components/ui/visible-text";
 import { formatCount } from "@/lib/format";
 
 /** Characters of a value that get into the page; the rest could not be seen in a cell anyway. */
@@ -32,7 +33,9 @@ function Text({ cell, width }: { cell: NonNullable<GridCell>; width: number }) {
   const cut = cell.length !== undefined || cell.text.length * characterWidth > width - 16;
   return (
     <span className="flex min-w-0 items-center gap-2">
-      <span className="min-w-0 grow truncate [unicode-bidi:isolate]">{cell.text.slice(0, shownMax).replace(/\r\n|[\r\n]/g, "↵")}</span>
+      <span className="min-w-0 grow truncate [unicode-bidi:isolate]">
+        <VisibleText text={cell.text.slice(0, shownMax).replace(/\r\n|[\r\n]/g, "↵")} />
+      </span>
       {cut && length > 12 ? <span className="shrink-0 font-mono text-11 text-fg-3">{formatCount(length)}</span> : null}
     </span>
   );

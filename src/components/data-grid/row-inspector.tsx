@@ -10,6 +10,7 @@ import { IconButton, TextButton } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
 import { HexView } from "@/components/ui/hex-view";
 import { Segmented } from "@/components/ui/segmented";
+import { VisibleText } from "@/components/ui/visible-text";
 import { formatBytes, formatCount } from "@/lib/format";
 import { hexToBytes } from "@/lib/hex";
 
@@ -172,5 +173,9 @@ function WholeValue({ cell, column }: { cell: GridCell; column: GridColumn }) {
     );
   if (cell.text === "") return <span className="font-mono text-12 text-fg-3">''</span>;
   if (family === "json") return <JsonCode text={cell.text} label={column.name} className="mt-1" />;
-  return <span className="block max-h-[50dvh] overflow-y-auto break-words whitespace-pre-wrap [unicode-bidi:isolate]">{cell.text}</span>;
+  return (
+    <span className="block max-h-[50dvh] overflow-y-auto break-words whitespace-pre-wrap [unicode-bidi:isolate]">
+      <VisibleText text={cell.text} />
+    </span>
+  );
 }

@@ -1,5 +1,4 @@
 import { binarySegments } from "@/lib/binary-text";
-import { type KeyBytes, keyBytes } from "@/lib/key-tree";
 
 /** Bytes as text, those that are none as `\xff` in the colour of numbers. */
 export function BinaryText({ bytes }: { bytes: Uint8Array }) {
@@ -12,10 +11,6 @@ export function BinaryText({ bytes }: { bytes: Uint8Array }) {
       ))}
     </>
   );
-}
-
-export function KeyName({ name }: { name: KeyBytes }) {
-  return <BinaryText bytes={keyBytes(name)} />;
 }
 
 /** The same for a text that is escaped already: parts of the tree. */

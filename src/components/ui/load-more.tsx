@@ -23,7 +23,10 @@ export function LoadMore({ hasMore, loading, onLoad, what = "more", automatic = 
   useEffect(() => {
     const element = box.current;
     if (!automatic || !hasMore || loading || !element) return;
-    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && load.current(), { rootMargin: "400px" });
+    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && load.current(), {
+      rootMargin: "400px",
+      scrollMargin: "400px",
+    });
     observer.observe(element);
     return () => observer.disconnect();
   }, [automatic, hasMore, loading]);
@@ -35,27 +38,5 @@ export function LoadMore({ hasMore, loading, onLoad, what = "more", automatic = 
         Load {what}
       </Button>
     </div>
-  );
-}
-
-export interface PagesProps {
-  /** "Rows 1 to 100" */
-  children: React.ReactNode;
-  onPrevious?: (() => void) | undefined;
-  onNext?: (() => void) | undefined;
-}
-
-/** Back and forth by cursor; there are no page numbers, because nobody counts all rows. */
-export function Pages({ children, onPrevious, onNext }: PagesProps) {
-  return (
-    <nav aria-label="Pages" className="flex items-center gap-2 text-12 text-fg-3">
-      <span>{children}</span>
-      <Button size="sm" variant="ghost" disabled={!onPrevious} onClick={onPrevious}>
-        Previous
-      </Button>
-      <Button size="sm" variant="ghost" disabled={!onNext} onClick={onNext}>
-        Next
-      </Button>
-    </nav>
   );
 }

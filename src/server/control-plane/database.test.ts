@@ -16,7 +16,9 @@ afterEach(() => {
 });
 
 async function shapeOf(db: ReturnType<typeof openControlPlane>): Promise<unknown> {
-  const { rows } = await sql`SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE 'kysely%' ORDER BY type, name`.execute(db);
+  const { rows } = await sql`SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE 'kysely%' ORDER BY type, name`.execute(
+    db,
+  );
   return rows;
 }
 

@@ -13,7 +13,7 @@ import { EmptyState } from "@/components/ui/states";
 import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { ENGINES, type EngineId } from "@/engines";
 import { formatDuration } from "@/lib/format";
-import { jobShare, jobTitle } from "@/lib/job-words";
+import { jobShare, jobText, jobTitle } from "@/lib/job-words";
 import { PASSIVE, trpc } from "@/trpc/client";
 
 export const JOB_BADGE: Record<JobView["state"], BadgeState> = {
@@ -55,7 +55,7 @@ export function JobsPanel() {
             </TableHead>
             <tbody>
               {jobs.map((job) => (
-                <JobRow key={job.id} job={job} />
+                <JobRow key={job.id} job={job} asked={query.dataUpdatedAt} />
               ))}
             </tbody>
           </Table>
@@ -65,9 +65,10 @@ export function JobsPanel() {
   );
 }
 
-function JobRow({ job }: { job: JobView }) {
+/** @param asked when the list was asked for, in ms: a running job took this long until then */
+function JobRow({ job, asked }: { job: JobView; asked: number }) {
   const engine = job.connectionId.split("/")[0] as EngineId;
-  const took = job.startedAt === null ? null : ((job.endedAt === null ? Date.now() : Date.parse(job.endedAt)) - Date.parse(job.startedAt)) / 1000;
+  const took = job.startedAt === null ? null : ((job.endedAt === null ? asked : Date.parse(job.endedAt)) - Date.parse(job.startedAt)) / 1000;
   return (
     <TableRow>
       <RowHead>
@@ -113,10 +114,7 @@ function JobSummary({ job }: { job: JobView }) {
         {job.error.message}
       </span>
     );
-  const word = job.outcome?.["word"];
-  return (
-    <span className="block truncate text-fg-2">
-      {typeof word === "string" ? `${word}${job.request["target"] ? `, ${String(job.request["target"])}` : ""}` : String(job.request["backupId"] ?? "")}
-    </span>
-  );
+  const word = jobText(job.outcome, "word");
+  const target = jobText(job.request, "target");
+  return <span className="block truncate text-fg-2">{word === "" ? jobText(job.request, "backupId") : [word, target].filter(Boolean).join(", ")}</span>;
 }

@@ -1,6 +1,6 @@
 import "server-only";
 import { z } from "zod";
-import { JobDetail, JobPage, JobView } from "@/backups/backups.schema";
+import { JobDetail, JobPage, type JobView } from "@/backups/backups.schema";
 import { cancelJob, jobChanges } from "@/backups/jobs";
 import { cursorOf, jobView, parseCursor } from "@/backups/views";
 import { findJob, type JobRow, listJobs, listLines } from "@/server/control-plane/jobs.repo";

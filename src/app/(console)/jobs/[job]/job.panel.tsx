@@ -103,7 +103,7 @@ function facts(job: Job) {
     ...(took === null ? [] : [{ label: "Took", value: took }]),
     ...Object.entries(job.request).map(([label, value]) => ({
       label: label === "backupId" ? "Backup" : label.charAt(0).toUpperCase() + label.slice(1),
-      value: String(value),
+      value: typeof value === "string" ? value : JSON.stringify(value),
       mono: true,
     })),
     ...(typeof job.outcome?.["word"] === "string" ? [{ label: "Outcome", value: job.outcome["word"] }] : []),

@@ -56,9 +56,6 @@ const TYPE_NAMES: Record<number, string> = {
 /** The type's name as the screens show it: "Int32", "Long", "Decimal128". */
 export const typeName = (type: number): string => TYPE_NAMES[type] ?? `type ${type}`;
 
-/** The largest document a server stores, and the largest an archive may hold. */
-export const BSON_BYTES_MAX = 16 * 1024 * 1024;
-
 export class BsonError extends Error {
   readonly offset: number;
   constructor(message: string, offset: number) {

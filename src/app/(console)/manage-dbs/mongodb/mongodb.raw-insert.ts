@@ -6,10 +6,6 @@ import { DocumentSequence } from "mongodb/lib/cmap/commands.js";
 
 import { AppError } from "@/server/errors";
 
-/** A message may hold 48,000,000 bytes and 100,000 documents; the command itself needs some of it. */
-export const INSERT_BYTES_MAX = 47_000_000;
-export const INSERT_DOCUMENTS_MAX = 100_000;
-
 export interface RawInsertOptions {
   /** Documents that old rules let in must come back even when today's validator refuses them. */
   bypassDocumentValidation?: boolean;

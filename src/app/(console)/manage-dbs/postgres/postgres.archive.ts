@@ -207,7 +207,7 @@ export class ArchiveWalk {
   }
 
   #bytes(count: number): Buffer {
-    if (this.#rest.length - this.#position < count) throw NEED_MORE;
+    if (this.#rest.length - this.#position < count) throw NEED_MORE; // oxlint-disable-line typescript/only-throw-error -- a signal to wait for more bytes, caught in this file
     return this.#rest.subarray(this.#position, (this.#position += count));
   }
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { makePostgresBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup";
 import { close, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { getInfo } from "@/app/(console)/manage-dbs/postgres/postgres.info.service";
-import { makeServer, type OwnServer } from "@/app/(console)/manage-dbs/postgres/postgres.own-server";
+import { makeServer, type OwnServer } from "@/app/(console)/manage-dbs/postgres/postgres.test-server";
 import { asSuperuser, dropDatabase, makeDatabase, type TestDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
 import { artefactAt, makeJob, makeSink, type TestJob } from "@/app/(console)/manage-dbs/postgres/postgres.test-job";
 import type { Artefact, ManifestContent } from "@/backups/engine";
@@ -165,13 +165,14 @@ describe("failure", () => {
 
   it("to read a table says which right is missing, instead of leaving it out", async () => {
     const role = uniqueName("part");
-    await asSuperuser(`CREATE ROLE ${role} LOGIN`);
+    await asSuperuser(`CREATE ROLE ${role} LOGIN PASSWORD 'part'`);
     const partly = await makeDatabase("pg_partly");
     await partly.run(
       `CREATE TABLE open (a int); CREATE TABLE closed (a int); GRANT SELECT ON open TO ${role}; CREATE TABLE hidden (a int); ALTER TABLE hidden ENABLE ROW LEVEL SECURITY`,
     );
     const url = new URL(partly.url);
     url.username = role;
+    url.password = "part";
     for (const grant of ["", `GRANT SELECT ON closed, hidden TO ${role}`]) {
       if (grant) await partly.run(grant);
       const connection = testConnection("postgres", url.toString(), { name: uniqueName("part") });
@@ -214,12 +215,14 @@ describe("failure", () => {
       [(target: URL) => (target.username = "no_such_role"), "AUTH_FAILED"],
     ] as const) {
       const target = new URL(url);
-      target.password = "geheim-1234";
+      // The right password leads to a database that is not there; it must not be shown either.
+      const secret = code === "AUTH_FAILED" || target.password === "" ? "geheim-1234" : target.password;
+      target.password = secret;
       change(target);
       const { attempt, result } = await writeWith(testConnection("postgres", target.toString(), { name: uniqueName("x") }));
       const error: unknown = await result.catch((failure: unknown) => failure);
       expect(error).toMatchObject({ code });
-      expect(JSON.stringify([error, String(error), attempt.lines])).not.toContain("geheim");
+      expect(JSON.stringify([error, String(error), attempt.lines])).not.toContain(decodeURIComponent(secret));
       await attempt.remove();
     }
   });

@@ -57,7 +57,7 @@ export function openArchiveReader(tools: PostgresTools, context: Pick<JobContext
     async write(chunk) {
       walk.push(chunk);
       await writeOrGone(process.stdin, chunk);
-      if (failure !== undefined) throw failure;
+      if (failure !== undefined) throw failure instanceof Error ? failure : unreadable(failure);
     },
     async end() {
       const toc = walk.end();

@@ -57,14 +57,14 @@ function sendCancelRequest(target: PostgresTarget, processId: number, secretKey:
   message.writeInt32BE(secretKey, 12);
   const socket = target.host.startsWith("/") ? net.connect(`${target.host}/.s.PGSQL.${target.port}`) : net.connect(target.port, target.host);
   socket.on("error", () => undefined);
-  socket.setTimeout(CANCEL_GRACE_MS, () => socket.destroy());
+  socket.setTimeout(CANCEL_GRACE_MS, () => void socket.destroy());
   socket.end(message);
 }
 
 async function cancelBackend(connect: CancelConnect, processId: number): Promise<void> {
   try {
     const client = await connect(CANCEL_GRACE_MS);
-    await client.query("SELECT pg_catalog.pg_cancel_backend($1)", [processId]).finally(() => client.end());
+    await client.query("SELECT pg_catalog.pg_cancel_backend($1)", [processId]).finally(() => void client.end());
   } catch {
     // The socket is destroyed a second later.
   }

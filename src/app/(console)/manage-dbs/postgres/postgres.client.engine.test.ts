@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { browse, close, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { getInfo, getOverview, sample } from "@/app/(console)/manage-dbs/postgres/postgres.info.service";
-import { makeServer, type OwnServer } from "@/app/(console)/manage-dbs/postgres/postgres.own-server";
+import { makeServer, type OwnServer } from "@/app/(console)/manage-dbs/postgres/postgres.test-server";
 import { readTarget, tlsWays } from "@/app/(console)/manage-dbs/postgres/postgres.target";
 import { asSuperuser, makeDatabase, type TestDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
 import { postgresTables } from "@/app/(console)/manage-dbs/postgres/tables/tables.service";
@@ -170,7 +170,7 @@ function makeLog(): (work: () => Promise<void>) => Promise<string[]> {
   return async (work) => {
     const { Client } = await import("pg");
     const sent: string[] = [];
-    const original = Client.prototype.query;
+    const original = Reflect.get(Client.prototype, "query") as (...values: unknown[]) => unknown;
     const caught = function (this: unknown, ...values: unknown[]): unknown {
       const [query] = values;
       sent.push(typeof query === "string" ? query : ((query as { text?: string } | undefined)?.text ?? ""));
@@ -211,9 +211,10 @@ describe("overview", () => {
 
   it("knows a role that only reads", async () => {
     const role = uniqueName("reader");
-    await asSuperuser(`CREATE ROLE ${role} LOGIN IN ROLE pg_read_all_data`);
+    await asSuperuser(`CREATE ROLE ${role} LOGIN PASSWORD 'reads only' IN ROLE pg_read_all_data`);
     const url = new URL(database.url);
     url.username = role;
+    url.password = "reads only";
     const connection = testConnection("postgres", url.toString(), { name: role });
     try {
       const overview = await getOverview(connection, { tools: {} });

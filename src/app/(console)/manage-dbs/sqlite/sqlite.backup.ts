@@ -12,7 +12,16 @@ import { kindOf, listTables } from "./tables/sqlite-catalog";
 
 /** A temporary connection to a file of ours: an artefact or a staged copy. */
 function fileConnection(path: string): Connection {
-  return buildConnection({ engine: "sqlite", name: `file-${path}`, environment: "development", source: "console", url: path, database: null, tlsCa: null, address: path });
+  return buildConnection({
+    engine: "sqlite",
+    name: `file-${path}`,
+    environment: "development",
+    source: "console",
+    url: path,
+    database: null,
+    tlsCa: null,
+    address: path,
+  });
 }
 
 async function withFile<T>(path: string, work: (connection: Connection) => Promise<T>): Promise<T> {
@@ -34,9 +43,16 @@ async function checkFile(path: string, signal: AbortSignal): Promise<Checked> {
   return withFile(path, async (connection) => {
     const listed = await listTables(connection, signal);
     const counted = listed.filter((table) => table.type !== "view").map((table) => table.name);
-    const result = (await call(connection, { op: "check", counts: counted }, signal)) as { integrity: string[]; foreignKeys: number; counts: { name: string; count: number }[] };
+    const result = (await call(connection, { op: "check", counts: counted }, signal)) as {
+      integrity: string[];
+      foreignKeys: number;
+      counts: { name: string; count: number }[];
+    };
     if (result.integrity.join() !== "ok") {
-      throw new AppError("INTERNAL", "The SQLite file is damaged", { fix: "Choose another backup, or repair the database before backing it up.", detail: result.integrity.slice(0, 3).join("; ") });
+      throw new AppError("INTERNAL", "The SQLite file is damaged", {
+        fix: "Choose another backup, or repair the database before backing it up.",
+        detail: result.integrity.slice(0, 3).join("; "),
+      });
     }
     const counts = new Map(result.counts.map((row) => [row.name, row.count]));
     const objects = listed.map((table) => ({ name: table.name, kind: kindOf(table), count: counts.get(table.name) ?? null, bytes: null, checksum: null }));
@@ -49,7 +65,9 @@ export const sqliteBackup: BackupEngine = {
 
   async write(connection, sink, context) {
     context.progress({ phase: "Copy with SQLite's backup API" });
-    const { pages } = (await call(connection, { op: "copy", target: sink.path }, context.signal, (done, total) => context.progress({ itemsDone: done, itemsTotal: total }))) as { pages: number };
+    const { pages } = (await call(connection, { op: "copy", target: sink.path }, context.signal, (done, total) =>
+      context.progress({ itemsDone: done, itemsTotal: total }),
+    )) as { pages: number };
     context.log(`${pages} pages copied in one consistent state`);
     const [version] = await sqliteObjects<{ version: string }>(connection, "SELECT sqlite_version() AS version");
     const { objects, foreignKeyViolations } = await checkFile(sink.path, context.signal);
@@ -131,21 +149,43 @@ function targetPath(connection: Connection, target: RestoreTarget): string {
 
 async function planChecks(artefact: Artefact, path: string): Promise<RestorePlan["checks"]> {
   const checks: RestorePlan["checks"] = [];
-  const exists = await access(path).then(() => true, () => false);
-  checks.push(exists ? { result: "fail", title: "The name is taken", detail: `${path} exists; nothing is overwritten` } : { result: "pass", title: "The name is free", detail: path });
+  const exists = await access(path).then(
+    () => true,
+    () => false,
+  );
+  checks.push(
+    exists
+      ? { result: "fail", title: "The name is taken", detail: `${path} exists; nothing is overwritten` }
+      : { result: "pass", title: "The name is free", detail: path },
+  );
   const directory = await existingParent(path);
-  const writable = await access(directory, constants.W_OK).then(() => true, () => false);
-  checks.push(writable ? { result: "pass", title: "Rights are enough", detail: `the console may write in ${directory}` } : { result: "fail", title: "The console may not write there", detail: directory });
+  const writable = await access(directory, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  checks.push(
+    writable
+      ? { result: "pass", title: "Rights are enough", detail: `the console may write in ${directory}` }
+      : { result: "fail", title: "The console may not write there", detail: directory },
+  );
   const space = await statfs(directory);
   const free = space.bavail * space.bsize;
   const enough = free > artefact.bytes * 1.1;
-  checks.push({ result: enough ? "pass" : "fail", title: enough ? "Space is enough" : "Not enough space", detail: `needs ${artefact.bytes} of ${free} bytes free` });
+  checks.push({
+    result: enough ? "pass" : "fail",
+    title: enough ? "Space is enough" : "Not enough space",
+    detail: `needs ${artefact.bytes} of ${free} bytes free`,
+  });
   const violations = Number(artefact.manifest.details["foreignKeyViolations"] ?? 0);
-  if (violations > 0) checks.push({ result: "warn", title: `${violations} rows break a foreign key`, detail: "they did so in the origin; they are restored as they were" });
+  if (violations > 0)
+    checks.push({ result: "warn", title: `${violations} rows break a foreign key`, detail: "they did so in the origin; they are restored as they were" });
   return checks;
 }
 
 async function existingParent(path: string): Promise<string> {
   const parent = dirname(path);
-  return access(parent).then(() => parent, () => existingParent(parent));
+  return access(parent).then(
+    () => parent,
+    () => existingParent(parent),
+  );
 }

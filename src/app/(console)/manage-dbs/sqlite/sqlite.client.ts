@@ -103,7 +103,12 @@ export async function* sqliteStream(connection: Connection, sql: string, params:
   }
 }
 
-function exchange(options: { reader: Reader; operation: Operation; signal: AbortSignal | undefined; onAnswer(answer: WorkerAnswer): void }): Promise<unknown> {
+function exchange(options: {
+  reader: Reader;
+  operation: Operation;
+  signal: AbortSignal | undefined;
+  onAnswer: (answer: WorkerAnswer) => void;
+}): Promise<unknown> {
   const { reader, operation, signal, onAnswer } = options;
   const id = (nextId += 1);
   return new Promise((resolve, reject) => {

@@ -23,12 +23,22 @@ export function cellExpressions(column: QuotedIdentifier, prefix: number | null 
 export const hiddenExpressions = `'text', CAST('hidden' AS BLOB), NULL`;
 
 /** Columns of the control plane that hold secrets or their hashes. */
-const HIDDEN = new Set(["users.password_hash", "sessions.id_hash", "api_tokens.token_hash", "connections.secret", "download_tickets.id_hash", "download_tickets.session", "settings.value"]);
+const HIDDEN = new Set([
+  "users.password_hash",
+  "sessions.id_hash",
+  "api_tokens.token_hash",
+  "connections.secret",
+  "download_tickets.id_hash",
+  "download_tickets.session",
+  "settings.value",
+]);
 
 export const isHidden = (source: string, table: string, column: string): boolean => source === "built-in" && HIDDEN.has(`${table}.${column}`);
 
 export function selectCells(columns: readonly { name: string }[], table: { source: string; name: string }, prefix: number | null = LIMITS.cellPrefix): string {
-  return columns.map((column) => (isHidden(table.source, table.name, column.name) ? hiddenExpressions : cellExpressions(quoteIdentifier(column.name), prefix))).join(", ");
+  return columns
+    .map((column) => (isHidden(table.source, table.name, column.name) ? hiddenExpressions : cellExpressions(quoteIdentifier(column.name), prefix)))
+    .join(", ");
 }
 
 /** How values of a declared type look. The declaration only hints: each cell carries its own storage class. */

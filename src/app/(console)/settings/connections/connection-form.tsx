@@ -21,7 +21,7 @@ const URL_HINT: Record<EngineId, { label: string; example: string; hint: string 
 };
 
 /** Adds or edits a connection. The stored URL is never sent back: an empty field keeps it, a new one replaces it whole. */
-export function ConnectionForm({ connection, onDone }: { connection: Connection | null; onDone(): void }) {
+export function ConnectionForm({ connection, onDone }: { connection: Connection | null; onDone: () => void }) {
   const toast = useToast();
   const utilities = trpc.useUtils();
   const [engine, setEngine] = useState<EngineId>(connection?.engine ?? "postgres");

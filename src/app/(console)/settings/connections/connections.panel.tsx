@@ -55,8 +55,8 @@ function ConnectionTable({
   onRemove,
 }: {
   connections: readonly Connection[];
-  onEdit(connection: Connection): void;
-  onRemove(connection: Connection): void;
+  onEdit: (connection: Connection) => void;
+  onRemove: (connection: Connection) => void;
 }) {
   return (
     <div className="overflow-x-auto">
@@ -118,7 +118,7 @@ function ConnectionTable({
   );
 }
 
-function RemoveDialog({ connection, onClose }: { connection: Connection; onClose(): void }) {
+function RemoveDialog({ connection, onClose }: { connection: Connection; onClose: () => void }) {
   const toast = useToast();
   const utilities = trpc.useUtils();
   const remove = trpc.connections.remove.useMutation({

@@ -27,7 +27,9 @@ async function handle(request: Request): Promise<Response> {
 
 function checkBatch(request: Request): AppError | null {
   const calls = new URL(request.url).pathname.split(/,|%2C/i).length;
-  return calls <= LIMITS.batchCallsMax ? null : new AppError("INVALID", `A batch holds at most ${LIMITS.batchCallsMax} calls`, { fix: "Send fewer calls at once." });
+  return calls <= LIMITS.batchCallsMax
+    ? null
+    : new AppError("INVALID", `A batch holds at most ${LIMITS.batchCallsMax} calls`, { fix: "Send fewer calls at once." });
 }
 
 export { handle as GET, handle as POST };

@@ -5,7 +5,18 @@ import { deadline, engineProcedure, router } from "@/trpc/init";
 import { KeyAddress } from "../redis.schema";
 import { getElement } from "./key-element.service";
 import { getKey } from "./key-value.service";
-import { DeletedKey, ElementValue, ExportKeysInput, GetElementInput, GetKeyInput, KeyDetail, KeyPage, ListKeysInput, PopularKeys, PopularKeysInput } from "./keys.schema";
+import {
+  DeletedKey,
+  ElementValue,
+  ExportKeysInput,
+  GetElementInput,
+  GetKeyInput,
+  KeyDetail,
+  KeyPage,
+  ListKeysInput,
+  PopularKeys,
+  PopularKeysInput,
+} from "./keys.schema";
 import { deleteKey, listKeys, popularKeys } from "./keys.service";
 
 const procedure = engineProcedure("redis");
@@ -29,7 +40,10 @@ export const keysRouter = router({
   // Before `get`, so that "export" is not taken for a key; a key of that name is asked for with encoding=base64.
   export: procedure
     .action("export")
-    .meta({ redirect: true, openapi: { method: "GET", path: "/redis/keys/export", tags, summary: "Keys of a pattern as typed JSON lines (303 to the stream)" } })
+    .meta({
+      redirect: true,
+      openapi: { method: "GET", path: "/redis/keys/export", tags, summary: "Keys of a pattern as typed JSON lines (303 to the stream)" },
+    })
     .input(ExportKeysInput)
     .output(FileTicket)
     .query(({ ctx, input, path }) => issueTicket(ctx.principal, { kind: "export", connectionId: ctx.connection.id, procedure: path, input })),

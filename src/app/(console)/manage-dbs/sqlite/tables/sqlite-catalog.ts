@@ -32,12 +32,21 @@ export async function findTable(connection: Connection, name: string, signal?: A
 }
 
 const ColumnRow = z.object({ name: z.string(), type: z.string(), notnull: z.number(), dflt_value: z.string().nullable(), pk: z.number(), hidden: z.number() });
-const ForeignKeyRow = z.object({ id: z.number(), table: z.string(), from: z.string(), to: z.string().nullable(), on_update: z.string(), on_delete: z.string() });
+const ForeignKeyRow = z.object({
+  id: z.number(),
+  table: z.string(),
+  from: z.string(),
+  to: z.string().nullable(),
+  on_update: z.string(),
+  on_delete: z.string(),
+});
 
 /** Columns in order, generated ones included, hidden ones of virtual tables left out. */
 export async function columnsOf(connection: Connection, table: ListedTable, signal?: AbortSignal): Promise<Column[]> {
   const name = [{ text: table.name }];
-  const rows = z.array(ColumnRow).parse(await sqliteObjects(connection, `SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)`, name, signal));
+  const rows = z
+    .array(ColumnRow)
+    .parse(await sqliteObjects(connection, `SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)`, name, signal));
   const foreignKeys = await foreignKeysOf(connection, table.name, signal);
   const width = new Map<number, number>();
   for (const key of foreignKeys) width.set(key.id, (width.get(key.id) ?? 0) + 1);
@@ -85,9 +94,16 @@ export async function tableSchema(connection: Connection, name: string, signal?:
   const columns = await columnsOf(connection, table, signal);
   const indexes = z.array(IndexRow).parse(await sqliteObjects(connection, INDEXES, named, signal));
   const foreignKeys = await foreignKeysOf(connection, name, signal);
-  const made = z.array(MasterRow).parse(
-    await sqliteObjects(connection, `SELECT type, name, sql FROM sqlite_schema WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'view' THEN 0 WHEN 'index' THEN 1 ELSE 2 END, name`, named, signal),
-  );
+  const made = z
+    .array(MasterRow)
+    .parse(
+      await sqliteObjects(
+        connection,
+        `SELECT type, name, sql FROM sqlite_schema WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'view' THEN 0 WHEN 'index' THEN 1 ELSE 2 END, name`,
+        named,
+        signal,
+      ),
+    );
   const references = z.array(z.object({ table: z.string(), id: z.number() })).parse(await sqliteObjects(connection, REFERENCED_BY, named, signal));
   const key = columns.filter((column) => column.keyPosition !== null).sort((a, b) => (a.keyPosition ?? 0) - (b.keyPosition ?? 0));
   return {
@@ -120,6 +136,10 @@ function foreignKeyConstraints(rows: z.infer<typeof ForeignKeyRow>[]) {
     const first = parts[0];
     const to = parts.map((part) => part.to ?? "").join(", ");
     const actions = `ON UPDATE ${first?.on_update ?? ""} ON DELETE ${first?.on_delete ?? ""}`;
-    return { name: `foreign key ${id}`, kind: "foreign key" as const, definition: `(${parts.map((part) => part.from).join(", ")}) REFERENCES ${first?.table ?? ""}(${to}) ${actions}` };
+    return {
+      name: `foreign key ${id}`,
+      kind: "foreign key" as const,
+      definition: `(${parts.map((part) => part.from).join(", ")}) REFERENCES ${first?.table ?? ""}(${to}) ${actions}`,
+    };
   });
 }

@@ -22,7 +22,7 @@ interface ExportOptions {
 }
 
 export async function* exportPieces(options: ExportOptions): AsyncGenerator<string> {
-  const { connection, table, columns, order, format, filters, signal } = options;
+  const { connection, table, columns, order, filters, signal } = options;
   const params: WorkerValue[] = [];
   const where = filters.map((filter) => filterCondition(filter, columns, params));
   const sql = [

@@ -180,7 +180,7 @@ describe("what is sent", () => {
   afterEach(() => vi.restoreAllMocks());
 
   test("browsing sends no count and no OFFSET", async () => {
-    const post = Worker.prototype.postMessage;
+    const post = Reflect.get(Worker.prototype, "postMessage") as (this: Worker, message: unknown) => void;
     vi.spyOn(Worker.prototype, "postMessage").mockImplementation(function (this: Worker, message: unknown) {
       sent.push((message as { sql?: string }).sql ?? "");
       return post.call(this, message);

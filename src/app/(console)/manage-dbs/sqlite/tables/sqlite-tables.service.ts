@@ -45,7 +45,9 @@ export const sqliteTables: TablesService = {
     if (order.length === 0) throw new AppError("UNSUPPORTED", "Rows of this table cannot be addressed", { fix: "Export it to see whole values." });
     const params: WorkerValue[] = [];
     const where = order.map((part, index) => equals(part, decodeCursor(order, key)[index] ?? null, params)).join(" AND ");
-    const select = isHidden(connection.source, name, column) ? selectCells([found], { source: connection.source, name }) : cellExpressions(quoteIdentifier(column), LIMITS.valueBytesMax);
+    const select = isHidden(connection.source, name, column)
+      ? selectCells([found], { source: connection.source, name })
+      : cellExpressions(quoteIdentifier(column), LIMITS.valueBytesMax);
     const [row] = await sqliteCells(connection, `SELECT ${select} FROM ${quoteIdentifier(name)} WHERE ${where} LIMIT 1`, params, signal);
     if (!row) throw new AppError("NOT_FOUND", "This row is not there any more", { fix: "Load the page again." });
     return { cell: row[0] ?? null, type: found.type, family: found.family };
@@ -175,4 +177,3 @@ async function analysedRows(connection: Connection, signal?: AbortSignal): Promi
   const rows = await sqliteObjects<{ name: string; items: number }>(connection, sql, [], signal).catch(() => []);
   return new Map(rows.map((row) => [row.name, row.items]));
 }
-
