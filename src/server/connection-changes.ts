@@ -6,7 +6,7 @@ import type { EngineId } from "@/engines";
 import { ENGINES } from "@/engines";
 import type { Connection, Environment } from "@/server/connection";
 import { addressOf, buildConnection, secretBinding } from "@/server/connections";
-import { controlPlane, dataDir } from "@/server/control-plane/database";
+import { controlPlane, controlPlanePath, dataDir, isConsoleFile, realPath } from "@/server/control-plane/database";
 import { AppError } from "@/server/errors";
 import { seal } from "@/server/secrets";
 
@@ -56,8 +56,8 @@ const schemeWords = (engine: EngineId): string => (engine === "redis" ? "redis:/
 function checkSqlitePath(path: string): void {
   const fix = "Give the absolute path of an existing SQLite file that the console may read.";
   if (!path.startsWith("/") || path.includes("\0") || path.split("/").includes("..")) throw new AppError("INVALID", "The path is not absolute", { fix });
-  const data = dataDir();
-  if (resolve(path).startsWith(`${data}/`) && !resolve(path).startsWith(`${data}/restored/`)) {
+  // A restored copy may be opened by hand: what it holds stays for admins (grants.ts).
+  if (realPath(path).startsWith(`${realPath(dataDir())}/`) && (realPath(path) === realPath(controlPlanePath()) || !isConsoleFile(path))) {
     throw new AppError("INVALID", "The console's own files are not added as connections", { fix: "The control plane is there already, as control-plane." });
   }
   const entry = statSync(path, { throwIfNoEntry: false });
@@ -67,24 +67,39 @@ function checkSqlitePath(path: string): void {
 /** @throws AppError INVALID, CONFLICT when the name is taken. */
 export async function addConnection(parts: ConnectionParts, createdBy: string): Promise<Connection> {
   const connection = draftConnection(parts);
+  await saveConnection(connection, { createdBy });
+  return connection;
+}
+
+/** @param options.grantsOf the connection whose grants it takes over, in the same step */
+async function saveConnection(connection: Connection, options: { createdBy: string; grantsOf?: string }): Promise<void> {
   const now = new Date().toISOString();
+  const row = {
+    id: connection.id,
+    engine: connection.engine,
+    name: connection.name,
+    environment: connection.environment,
+    address: connection.address,
+    secret: seal(connection.url.reveal(), secretBinding(connection.id, connection.address)),
+    database: connection.database,
+    tls_ca: connection.tlsCa,
+    created_by: options.createdBy,
+    created_at: now,
+    updated_at: now,
+  };
   try {
     await controlPlane()
-      .insertInto("connections")
-      .values({
-        id: connection.id,
-        engine: connection.engine,
-        name: connection.name,
-        environment: connection.environment,
-        address: connection.address,
-        secret: seal(connection.url.reveal(), secretBinding(connection.id, connection.address)),
-        database: connection.database,
-        tls_ca: connection.tlsCa,
-        created_by: createdBy,
-        created_at: now,
-        updated_at: now,
-      })
-      .execute();
+      .transaction()
+      .execute(async (db) => {
+        await db.insertInto("connections").values(row).execute();
+        if (options.grantsOf === undefined) return;
+        const grants = await db.selectFrom("grants").select(["user_id", "role"]).where("connection_id", "=", options.grantsOf).execute();
+        for (const grant of grants)
+          await db
+            .insertInto("grants")
+            .values({ ...grant, connection_id: row.id })
+            .execute();
+      });
   } catch (cause) {
     if (String((cause as { code?: unknown }).code).startsWith("SQLITE_CONSTRAINT")) {
       throw new AppError("CONFLICT", `There is a ${ENGINES[connection.engine].label} connection named ${connection.name} already`, {
@@ -93,7 +108,6 @@ export async function addConnection(parts: ConnectionParts, createdBy: string): 
     }
     throw cause;
   }
-  return connection;
 }
 
 /** Changes label, database, authority, or with a new URL the target. The stored secret is never carried to another address. */
@@ -123,7 +137,14 @@ export async function removeConnection(id: string): Promise<void> {
   await controlPlane().deleteFrom("grants").where("connection_id", "=", id).execute();
 }
 
-/** Registers what a restore made, under the origin's label, so that it can be opened at once. @returns its name */
+/** The origin's server was accepted before, by the environment or by an admin: its URL is not judged again, only its name is new. */
+function restoredConnection(parts: { origin: Connection; name: string; url: string; database: string | null }): Connection {
+  const { origin, name, url, database } = parts;
+  const { engine, environment, tlsCa } = origin;
+  return buildConnection({ engine, name, environment, source: "console", url, database, tlsCa, address: engine === "sqlite" ? url : origin.address });
+}
+
+/** Registers what a restore made, under the origin's label and with its grants, so that it can be opened at once. @returns its name */
 export async function addRestoredConnection(options: {
   origin: Connection;
   createdBy: string;
@@ -143,7 +164,7 @@ export async function addRestoredConnection(options: {
     const name = attempt === 0 ? base : `${base}-${attempt + 1}`;
     if (RESERVED.includes(name)) continue;
     try {
-      await addConnection({ engine: origin.engine, name, environment: origin.environment, url, database, tlsCa: origin.tlsCa }, createdBy);
+      await saveConnection(restoredConnection({ origin, name, url, database }), { createdBy, grantsOf: origin.id });
       return name;
     } catch (error) {
       if (!(error instanceof AppError && error.code === "CONFLICT")) throw error;

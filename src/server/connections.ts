@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { ENGINE_IDS, ENGINES, type EngineId } from "@/engines";
 import { env } from "@/env";
 import type { Connection, Environment } from "@/server/connection";
-import { controlPlane, controlPlanePath } from "@/server/control-plane/database";
+import { controlPlane, controlPlanePath, isConsoleFile } from "@/server/control-plane/database";
 import type { ConnectionsTable } from "@/server/control-plane/schema";
 import { AppError } from "@/server/errors";
 import { Secret } from "@/server/secret";
@@ -53,6 +53,18 @@ export async function getConnection(engine: EngineId, name: string): Promise<Con
   const row = await controlPlane().selectFrom("connections").selectAll().where("id", "=", `${engine}/${name}`).executeTakeFirst();
   if (!row) throw noSuchConnection(engine, name);
   return storedConnection(row);
+}
+
+/** Whether a connection opens the console's own database or a copy of it: everybody's sessions and the audit log. */
+export async function holdsControlPlane(id: string): Promise<boolean> {
+  if (!id.startsWith("sqlite/")) return false;
+  if (id === "sqlite/control-plane") return true;
+  const path = id === "sqlite/main" ? env().SQLITE_ADMIN_PATH : await storedAddress(id);
+  return path !== undefined && isConsoleFile(path);
+}
+
+async function storedAddress(id: string): Promise<string | undefined> {
+  return (await controlPlane().selectFrom("connections").select("address").where("id", "=", id).executeTakeFirst())?.address;
 }
 
 /** The one answer for a connection that is not there and for one that is withheld. */

@@ -1,16 +1,17 @@
 import "server-only";
 import { type Action, type Role, roleMay } from "@/lib/rights";
 import type { Principal } from "@/server/auth/principal";
+import { holdsControlPlane } from "@/server/connections";
 import { findGrant } from "@/server/control-plane/grants.repo";
 
-/** The console's own database holds everybody's sessions and the audit log: without a grant it is for admins alone. */
-const CONTROL_PLANE = "sqlite/control-plane";
-
-/** The role that counts on this connection: the grant when there is one, else the user's own. */
+/**
+ * The role that counts on this connection: the grant when there is one, else the user's own. The console's own database and
+ * its copies are for admins alone without a grant.
+ */
 export async function effectiveRole(userId: string, role: Role, connectionId: string): Promise<Role | "none"> {
   const granted = await findGrant(userId, connectionId);
   if (granted) return granted;
-  return connectionId === CONTROL_PLANE && role !== "admin" ? "none" : role;
+  return role !== "admin" && (await holdsControlPlane(connectionId)) ? "none" : role;
 }
 
 /** Whether this principal may do this on this connection; null asks for the console itself, where only the own role counts. */

@@ -1,5 +1,5 @@
 import "server-only";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import SqliteDatabase from "better-sqlite3";
 import { Kysely, SqliteDialect } from "kysely";
@@ -14,6 +14,24 @@ export const MIGRATIONS: Record<string, Migration> = { "0001_foundation": founda
 
 export const dataDir = (): string => resolve(env().CONSOLE_DATA_DIR);
 export const controlPlanePath = (): string => join(dataDir(), "control-plane.sqlite");
+
+/** Copies of the console's own database that restores have made. */
+export const restoredDir = (): string => join(dataDir(), "restored");
+
+/** A path without links; as it is where there is nothing. */
+export function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
+}
+
+/** Whether a file is the console's own database or a restored copy of it, by whatever path it is named. */
+export function isConsoleFile(path: string): boolean {
+  const real = realPath(path);
+  return real === realPath(controlPlanePath()) || real.startsWith(`${realPath(restoredDir())}/`);
+}
 
 /** Opens a control plane file; `:memory:` for tests. */
 export function openControlPlane(path: string): Kysely<ControlPlane> {

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import type { Artefact, BackupEngine, ManifestObject, RestorePlan, RestoreTarget, Verification } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { buildConnection } from "@/server/connections";
-import { dataDir } from "@/server/control-plane/database";
+import { isConsoleFile, restoredDir } from "@/server/control-plane/database";
 import { AppError } from "@/server/errors";
 import { call, closeSqlite, sqliteObjects } from "./sqlite.client";
 import { kindOf, listTables } from "./tables/sqlite-catalog";
@@ -143,7 +143,7 @@ function targetPath(connection: Connection, target: RestoreTarget): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(target.name) || target.name.includes("..")) {
     throw new AppError("INVALID", `${target.name} is not a file name`, { fix: "Use letters, digits, dots, hyphens and underscores; no directory." });
   }
-  const directory = connection.source === "built-in" ? join(dataDir(), "restored") : dirname(connection.url.reveal());
+  const directory = isConsoleFile(connection.address) ? restoredDir() : dirname(connection.url.reveal());
   return join(directory, /\.(sqlite3?|db)$/.test(target.name) ? target.name : `${target.name}.sqlite`);
 }
 

@@ -2,6 +2,9 @@ import "server-only";
 /** Values between SQLite and the wire: every value is selected as its storage class, its value, and its length when cut. */
 import type { ColumnFamily } from "@/sql/tables.schema";
 import { quoteIdentifier, type QuotedIdentifier } from "@/sql/identifiers";
+import type { Connection } from "@/server/connection";
+import { isConsoleFile } from "@/server/control-plane/database";
+import { AppError } from "@/server/errors";
 import { LIMITS } from "@/server/limits";
 import type { z } from "zod";
 
@@ -33,12 +36,23 @@ const HIDDEN = new Set([
   "settings.value",
 ]);
 
-export const isHidden = (source: string, table: string, column: string): boolean => source === "built-in" && HIDDEN.has(`${table}.${column}`);
+interface TableOf {
+  connection: Pick<Connection, "address">;
+  name: string;
+}
 
-export function selectCells(columns: readonly { name: string }[], table: { source: string; name: string }, prefix: number | null = LIMITS.cellPrefix): string {
-  return columns
-    .map((column) => (isHidden(table.source, table.name, column.name) ? hiddenExpressions : cellExpressions(quoteIdentifier(column.name), prefix)))
-    .join(", ");
+/** Also in a restored copy of the control plane. */
+export const isHidden = ({ connection, name }: TableOf, column: string): boolean => HIDDEN.has(`${name}.${column}`) && isConsoleFile(connection.address);
+
+/** A sort's cursor would carry a hidden value, a filter would let it be guessed. @throws AppError INVALID */
+export function assertShown(table: TableOf, entries: readonly { column: string }[]): void {
+  const hidden = entries.find(({ column }) => isHidden(table, column));
+  if (!hidden) return;
+  throw new AppError("INVALID", `${hidden.column} holds secrets of the console: nothing is sorted or filtered by it`, { fix: "Choose another column." });
+}
+
+export function selectCells(columns: readonly { name: string }[], table: TableOf, prefix: number | null = LIMITS.cellPrefix): string {
+  return columns.map((column) => (isHidden(table, column.name) ? hiddenExpressions : cellExpressions(quoteIdentifier(column.name), prefix))).join(", ");
 }
 
 /** How values of a declared type look. The declaration only hints: each cell carries its own storage class. */

@@ -26,7 +26,7 @@ export async function* exportPieces(options: ExportOptions): AsyncGenerator<stri
   const params: WorkerValue[] = [];
   const where = filters.map((filter) => filterCondition(filter, columns, params));
   const sql = [
-    `SELECT ${selectCells(columns, { source: connection.source, name: table.name }, null)} FROM ${quoteIdentifier(table.name)}`,
+    `SELECT ${selectCells(columns, { connection, name: table.name }, null)} FROM ${quoteIdentifier(table.name)}`,
     where.length ? `WHERE ${where.join(" AND ")}` : "",
     order.length ? `ORDER BY ${orderBy(order, "smallest")}` : "",
   ].join(" ");

@@ -9,7 +9,7 @@ import { decodeCursor, encodeCursor, keysetConditions, orderBy, type KeyValue, t
 import { parseFilters, parseSort, type Cell, type Column, type RowsInput, type RowsPage, type Sort } from "@/sql/tables.schema";
 import type { TablesService } from "@/sql/tables.service";
 import { sqliteCells, sqliteObjects } from "../sqlite.client";
-import { cellExpressions, isHidden, selectCells } from "../sqlite.codec";
+import { assertShown, cellExpressions, isHidden, selectCells } from "../sqlite.codec";
 import type { WireCell, WorkerValue } from "../sqlite.worker-protocol";
 import { columnsOf, findTable, kindOf, type ListedTable, listTables, tableSchema } from "./sqlite-catalog";
 import { exportPieces } from "./sqlite-export";
@@ -45,8 +45,8 @@ export const sqliteTables: TablesService = {
     if (order.length === 0) throw new AppError("UNSUPPORTED", "Rows of this table cannot be addressed", { fix: "Export it to see whole values." });
     const params: WorkerValue[] = [];
     const where = order.map((part, index) => equals(part, decodeCursor(order, key)[index] ?? null, params)).join(" AND ");
-    const select = isHidden(connection.source, name, column)
-      ? selectCells([found], { source: connection.source, name })
+    const select = isHidden({ connection, name }, column)
+      ? selectCells([found], { connection, name })
       : cellExpressions(quoteIdentifier(column), LIMITS.valueBytesMax);
     const [row] = await sqliteCells(connection, `SELECT ${select} FROM ${quoteIdentifier(name)} WHERE ${where} LIMIT 1`, params, signal);
     if (!row) throw new AppError("NOT_FOUND", "This row is not there any more", { fix: "Load the page again." });
@@ -56,6 +56,7 @@ export const sqliteTables: TablesService = {
   async count(connection, { name, filters }, { signal }) {
     const table = await findTable(connection, name, signal);
     const columns = await columnsOf(connection, table, signal);
+    assertShown({ connection, name }, filters);
     const params: WorkerValue[] = [];
     const where = filters.map((filter) => filterCondition(filter, columns, params));
     const sql = `SELECT count(*) AS items FROM ${quoteIdentifier(name)}${where.length ? ` WHERE ${where.join(" AND ")}` : ""}`;
@@ -74,6 +75,7 @@ export const sqliteTables: TablesService = {
   async *export(connection, { name, format, filters }, { signal }) {
     const table = await findTable(connection, name, signal);
     const columns = await columnsOf(connection, table, signal);
+    assertShown({ connection, name }, filters);
     yield* encodeChunks(exportPieces({ connection, table, columns, order: keyOrder(table, columns), format, filters, signal }));
   },
 };
@@ -83,6 +85,7 @@ async function readRows(connection: Connection, input: RowsInput, { signal }: Ca
   const table = await findTable(connection, input.name, signal);
   const columns = await columnsOf(connection, table, signal);
   const key = keyOrder(table, columns);
+  assertShown({ connection, name: table.name }, [...parseSort(input.sort), ...parseFilters(input.filters)]);
   const order = [...sortOrder(parseSort(input.sort), columns, key), ...key];
   const page = await readPage({ connection, table, columns, order, input, signal });
   const rows = page.slice(0, input.limit);
@@ -111,7 +114,7 @@ interface Page {
 async function readPage({ connection, table, columns, order, input, signal }: Page): Promise<WireCell[][]> {
   const filters = parseFilters(input.filters);
   const keys = order.map((part) => cellExpressions(part.expression as ReturnType<typeof quoteIdentifier>, null));
-  const select = [selectCells(columns, { source: connection.source, name: table.name }), ...keys].join(", ");
+  const select = [selectCells(columns, { connection, name: table.name }), ...keys].join(", ");
   const conditions = input.after ? keysetConditions({ order, values: decodeCursor(order, input.after), nulls: "smallest" }) : [null];
   const rows: WireCell[][] = [];
   for (const condition of conditions) {
