@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@playwright/test";
-import { Client, rest, signedIn } from "../support/http.ts";
+import { Client, rest, signedIn } from "./client.ts";
 import { root, target } from "../support/target.ts";
 
 const PAGES = ["/", "/manage-dbs/sqlite/main", "/manage-dbs/postgres/main/tables", "/backups", "/jobs", "/audit", "/users", "/settings/connections"];
@@ -20,18 +20,30 @@ test("C5: pages have a closed policy with a nonce that is never the same", async
     expect(nonce.length, path).toBeGreaterThan(20);
     expect(nonces.has(nonce), path).toBe(false);
     nonces.add(nonce);
-    for (const part of ["default-src 'none'", "'strict-dynamic'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'", "object-src 'none'"]) expect(policy, path).toContain(part);
+    for (const part of ["default-src 'none'", "'strict-dynamic'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'", "object-src 'none'"])
+      expect(policy, path).toContain(part);
     if (!development) expect(policy, path).not.toMatch(/unsafe-inline|unsafe-eval|https?:|\*/);
     const html = await response.text();
     expect(html, path).not.toMatch(/<script(?![^>]*\bnonce=)[^>]*>/);
-    if (!development) expect(html.replace(/<script[\s\S]*?<\/script>/g, ""), path).not.toMatch(/\sstyle="/);
-    expect(html, path).not.toMatch(/\son(click|load|error)=/);
+    const markup = html.replaceAll(/<script[\s\S]*?<\/script>/g, "");
+    if (!development) expect(markup, path).not.toMatch(/\sstyle="/);
+    expect(markup, path).not.toMatch(/<[a-z][^<>]*\son[a-z]+="/i);
   }
 });
 
 test("C10 and the rest: pages and data are not kept, not framed, not sniffed", async () => {
   const client = await signedIn();
-  for (const path of [...PAGES, "/sign-in", "/api/trpc/session.me?input=%7B%7D", "/api/admin/session", "/api/admin/openapi.json", "/api/auth/csrf", "/api/health", "/api/files/x", "/no/such/page"]) {
+  for (const path of [
+    ...PAGES,
+    "/sign-in",
+    "/api/trpc/session.me?input=%7B%7D",
+    "/api/admin/session",
+    "/api/admin/openapi.json",
+    "/api/auth/csrf",
+    "/api/health",
+    "/api/files/x",
+    "/no/such/page",
+  ]) {
     const { headers } = await client.ask(path);
     expect(headers.get("cache-control"), path).toContain("no-store");
     expect(headers.get("x-content-type-options"), path).toBe("nosniff");
@@ -59,7 +71,16 @@ test("K6: neither source maps nor the server's code are served", async () => {
   expect(chunks.filter((name) => name.endsWith(".map"))).toEqual([]);
   const script = chunks.find((name) => name.endsWith(".js") && statSync(join(build, "static", name)).isFile()) ?? "";
   expect((await new Client().ask(`/_next/static/${script}`)).status).toBe(200);
-  for (const path of [`/_next/static/${script}.map`, "/_next/server/app/page.js", "/.env", "/package.json", "/src/env.ts", "/_next/../package.json", "/_next/static/..%2f..%2fserver%2fapp%2fpage.js", "/.data/control-plane.sqlite"]) {
+  for (const path of [
+    `/_next/static/${script}.map`,
+    "/_next/server/app/page.js",
+    "/.env",
+    "/package.json",
+    "/src/env.ts",
+    "/_next/../package.json",
+    "/_next/static/..%2f..%2fserver%2fapp%2fpage.js",
+    "/.data/control-plane.sqlite",
+  ]) {
     const response = await new Client().ask(path);
     expect([307, 400, 404], path).toContain(response.status);
     expect(await response.text(), path).not.toMatch(/"dependencies"|ADMIN_PASSWORD|process\.env/);
@@ -73,7 +94,8 @@ test("N3: no setting, secret or server-only name is in what the browser gets", a
   for (const name of readdirSync(folder, { recursive: true }).map(String)) {
     if (!name.endsWith(".js")) continue;
     const text = readFileSync(join(folder, name), "utf8");
-    for (const secret of [target.token, target.password, "ENCRYPTION_KEY", "AUTH_SECRET", "better-sqlite3", "password_hash"]) expect(text.includes(secret), `${name} holds ${secret.slice(0, 6)}`).toBe(false);
+    for (const secret of [target.token, target.password, "ENCRYPTION_KEY", "AUTH_SECRET", "better-sqlite3", "password_hash"])
+      expect(text.includes(secret), `${name} holds ${secret.slice(0, 6)}`).toBe(false);
   }
 });
 
@@ -87,7 +109,7 @@ test("J3: a download is an attachment with a plain name", async () => {
   const response = await client.ask(asked.headers.get("location") ?? "");
   expect(response.status).toBe(200);
   expect(response.headers.get("content-disposition")).toMatch(/^attachment; filename="[A-Za-z0-9._-]+"; filename\*=UTF-8''[A-Za-z0-9._~%()!*'-]+$/);
-  expect(response.headers.get("content-security-policy")).toBe("default-src 'none'; sandbox");
+  expect(response.headers.get("content-security-policy")).toMatch(/default-src 'none';.*\bsandbox/);
   expect(response.headers.get("x-content-type-options")).toBe("nosniff");
   expect(await response.text()).toContain(odd);
 });

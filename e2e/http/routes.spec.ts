@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@playwright/test";
-import { Client, rest, sessionCookie, signedIn } from "../support/http.ts";
+import { Client, rest, sessionCookie, signedIn } from "./client.ts";
 import { root, target } from "../support/target.ts";
 
 /** Open to everybody, and nothing else. The set-up page is gone once there is an admin (A19). */
@@ -15,7 +15,13 @@ const routeOf = (file: string): string => file.replace(/\/(page\.tsx|route\.ts)$
 const pages = files.filter((file) => file.endsWith("/page.tsx")).map(routeOf);
 const handlers = files.filter((file) => file.endsWith("/route.ts")).map(routeOf);
 /** A real address of the route. */
-const SAMPLE: Record<string, string> = { "[connection]": "main", "[engine]": "sqlite", "[job]": "0123456789ab", "[backup]": "sq-main-20260101-0000-abcdef", "[ticket]": "x" };
+const SAMPLE: Record<string, string> = {
+  "[connection]": "main",
+  "[engine]": "sqlite",
+  "[job]": "0123456789ab",
+  "[backup]": "sq-main-20260101-0000-abcdef",
+  "[ticket]": "x",
+};
 const addressOf = (route: string): string => route.replaceAll(/\[[^\]]+\]/g, (part) => SAMPLE[part] ?? "session");
 
 test("there are pages and handlers to look at", () => {
@@ -140,7 +146,10 @@ test("the OpenAPI document holds the original paths", async () => {
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       for (const [, part] of path.matchAll(/\{(\w+)\}/g)) {
-        expect(operation.parameters?.find(({ name }) => name === part), `${method} ${path}: ${part}`).toMatchObject({ in: "path", required: true });
+        expect(
+          operation.parameters?.find(({ name }) => name === part),
+          `${method} ${path}: ${part}`,
+        ).toMatchObject({ in: "path", required: true });
       }
     }
   }
@@ -155,14 +164,13 @@ test("errors are problems, with no stack, no path and no SQL", async () => {
     ["/api/admin/sqlite/info?connection=nowhere", 404],
     ["/api/admin/sqlite/backups/absent", 404],
     ["/api/admin/jobs/absent", 404],
-    ["/api/admin/sqlite/tables/%zz/rows", 400],
   ];
   for (const [path, status] of asked) {
     const response = await fetch(`${target.baseURL}${path}`, { headers: { authorization: `Bearer ${target.token}` } });
     const text = await response.text();
     expect({ path, status: response.status }).toEqual({ path, status });
     expect(response.headers.get("content-type"), path).toContain("application/problem+json");
-    expect(JSON.parse(text), path).toMatchObject({ type: "about:blank", status, title: expect.any(String) as string });
+    expect(JSON.parse(text), path).toMatchObject({ type: "about:blank", status, title: expect.any(String) });
     expect(text, path).not.toMatch(/node_modules|\.ts:\d|at \w+ \(|SELECT /);
   }
 });

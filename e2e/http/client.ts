@@ -1,5 +1,5 @@
 /** A client without a browser: keeps cookies, sends what a test tells it to and nothing else. */
-import { target } from "./target.ts";
+import { target } from "../support/target.ts";
 
 export const sessionCookie = "__Host-sid";
 
@@ -46,7 +46,11 @@ export class Client {
     return this.ask(path, { body, headers: { ...ownPage(this.baseURL), ...headers } });
   }
 
-  async signIn({ email = target.email, password = target.password as unknown, callbackUrl = undefined as unknown } = {}): Promise<Response> {
+  async signIn({
+    email = target.email,
+    password = target.password,
+    callbackUrl,
+  }: { email?: string; password?: string; callbackUrl?: string } = {}): Promise<Response> {
     const { csrfToken } = (await (await this.ask("/api/auth/csrf")).json()) as { csrfToken: string };
     return this.post("/api/auth/callback/credentials", { csrfToken, email, password, ...(callbackUrl === undefined ? {} : { callbackUrl }), json: "true" });
   }
@@ -64,7 +68,11 @@ export async function signedIn(who: { email?: string; password?: string; baseURL
 }
 
 /** The REST face with the admin's token. */
-export async function rest<T>(method: string, path: string, { body, baseURL = target.baseURL, token = target.token }: { body?: unknown; baseURL?: string; token?: string } = {}): Promise<T> {
+export async function rest<T>(
+  method: string,
+  path: string,
+  { body, baseURL = target.baseURL, token = target.token }: { body?: unknown; baseURL?: string; token?: string } = {},
+): Promise<T> {
   const response = await fetch(`${baseURL}/api/admin${path}`, {
     method,
     redirect: "manual",
