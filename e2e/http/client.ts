@@ -91,19 +91,3 @@ export async function addPerson(role: "viewer" | "operator" | "admin", baseURL =
   await rest("POST", "/users", { body: { email, name: `Person ${role}`, role, password }, baseURL });
   return { email, password };
 }
-
-interface Job {
-  id: string;
-  state: string;
-  error: { message: string } | null;
-  outcome: Record<string, unknown> | null;
-}
-
-export async function jobEnded(id: string, baseURL = target.baseURL): Promise<Job> {
-  for (let tries = 0; tries < 600; tries += 1) {
-    const job = await rest<Job>("GET", `/jobs/${id}`, { baseURL });
-    if (["succeeded", "failed", "cancelled"].includes(job.state)) return job;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`job ${id} does not end`);
-}
