@@ -6,9 +6,15 @@ import { target } from "./target.ts";
 
 /** Through the tab of the engine into one of its sections, as a person goes. */
 export async function openSection(page: Page, engine: string, section: string): Promise<void> {
-  await page.getByRole("navigation", { name: "Console" }).getByRole("link", { name: /databases/i }).click();
+  await page
+    .getByRole("navigation", { name: "Console" })
+    .getByRole("link", { name: /databases/i })
+    .click();
   await page.getByRole("navigation", { name: "Engines" }).getByRole("link", { name: engine }).click();
-  await page.getByRole("navigation", { name: `${engine} main` }).getByRole("link", { name: section }).click();
+  await page
+    .getByRole("navigation", { name: `${engine} main` })
+    .getByRole("link", { name: section })
+    .click();
   await expect(page.getByRole("navigation", { name: `${engine} main` }).getByRole("link", { name: section })).toHaveAttribute("aria-current", "page");
 }
 
@@ -75,7 +81,7 @@ export async function downloadBackup(page: Page, expected: string): Promise<Buff
 }
 
 /** From the page of a backup, through the four steps, into a new name. */
-export async function restoreInto(page: Page, name: string): Promise<void> {
+export async function restoreInto(page: Page, name: string, outcome: string | RegExp = "Restored"): Promise<void> {
   await page.getByRole("link", { name: "Restore", exact: true }).click();
   await planFor(page, name);
   await page.getByRole("button", { name: "Go on to confirm" }).click();
@@ -96,7 +102,7 @@ export async function restoreInto(page: Page, name: string): Promise<void> {
     await go.click();
   }
   await expect(result).toBeVisible({ timeout: 60_000 });
-  await expect(result).toHaveText("Restored");
+  await expect(result).toHaveText(outcome);
   const compared = page.getByRole("region", { name: "Compared with the manifest" });
   await expect(compared.getByText("different")).toHaveCount(0);
   expect(await compared.getByText("equal", { exact: true }).count()).toBeGreaterThan(0);
