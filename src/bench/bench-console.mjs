@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { ensureBuild } from "../setup/build.mjs";
 import { endProcess, freePort, guard, sleep } from "../setup/processes.mjs";
 import { startServers } from "../setup/servers.mjs";
+import { memoryFlags } from "../setup/settings.mjs";
 import { ensureToolchain, root } from "../setup/toolchain.mjs";
 
 export const ITEMS = Number(process.env.BENCH_ITEMS ?? 1_000_000);
@@ -39,29 +40,33 @@ async function startConsole(toolchain, data) {
   const token = randomBytes(24).toString("hex");
   const admin = { email: "bench@foundry.example", password: randomBytes(16).toString("hex") };
   const url = `http://127.0.0.1:${port}`;
-  const child = spawn(toolchain.node, [join(root, "node_modules", "next", "dist", "bin", "next"), "start", "-H", "127.0.0.1", "-p", String(port)], {
-    cwd: root,
-    stdio: ["ignore", "ignore", "inherit"],
-    env: {
-      ...toolchain.env,
-      NODE_ENV: "production",
-      NEXT_MANUAL_SIG_HANDLE: "true",
-      PORT: String(port),
-      CONSOLE_URL: url,
-      CONSOLE_DATA_DIR: dataDirectory,
-      AUTH_SECRET: randomBytes(32).toString("hex"),
-      ENCRYPTION_KEY: randomBytes(32).toString("base64"),
-      ADMIN_EMAIL: admin.email,
-      ADMIN_PASSWORD: admin.password,
-      ADMIN_API_TOKEN: token,
-      ADMIN_ENVIRONMENT: "development",
-      POSTGRES_ADMIN_URL: data.postgres,
-      REDIS_ADMIN_URL: data.redis,
-      SQLITE_ADMIN_PATH: data.sqlite,
-      ...(data.mongodb ? { MONGODB_ADMIN_URL: data.mongodb, MONGODB_ADMIN_DATABASE: "bench" } : {}),
-      LOG_LEVEL: "warn",
+  const child = spawn(
+    toolchain.node,
+    [...memoryFlags, join(root, "node_modules", "next", "dist", "bin", "next"), "start", "-H", "127.0.0.1", "-p", String(port)],
+    {
+      cwd: root,
+      stdio: ["ignore", "ignore", "inherit"],
+      env: {
+        ...toolchain.env,
+        NODE_ENV: "production",
+        NEXT_MANUAL_SIG_HANDLE: "true",
+        PORT: String(port),
+        CONSOLE_URL: url,
+        CONSOLE_DATA_DIR: dataDirectory,
+        AUTH_SECRET: randomBytes(32).toString("hex"),
+        ENCRYPTION_KEY: randomBytes(32).toString("base64"),
+        ADMIN_EMAIL: admin.email,
+        ADMIN_PASSWORD: admin.password,
+        ADMIN_API_TOKEN: token,
+        ADMIN_ENVIRONMENT: "development",
+        POSTGRES_ADMIN_URL: data.postgres,
+        REDIS_ADMIN_URL: data.redis,
+        SQLITE_ADMIN_PATH: data.sqlite,
+        ...(data.mongodb ? { MONGODB_ADMIN_URL: data.mongodb, MONGODB_ADMIN_DATABASE: "bench" } : {}),
+        LOG_LEVEL: "warn",
+      },
     },
-  });
+  );
   guard(child.pid, "SIGTERM");
   for (let tries = 0; ; tries += 1) {
     const up = await fetch(`${url}/api/health`).then(

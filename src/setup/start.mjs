@@ -11,7 +11,7 @@ import { endProcess, guard, parentOf, sleep } from "./processes.mjs";
 import { say, seconds, SetupError } from "./progress.mjs";
 import { sandboxEnvironment, seedServers, wantsSandbox } from "./sandbox.mjs";
 import { installServers, startServers } from "./servers.mjs";
-import { dataDirectoryOf, ensureSecrets, portOf, readSettings } from "./settings.mjs";
+import { dataDirectoryOf, ensureSecrets, memoryFlags, portOf, readSettings } from "./settings.mjs";
 import { ensureToolchain, root } from "./toolchain.mjs";
 
 const begun = performance.now();
@@ -99,12 +99,16 @@ function portMustBeFree(host, port) {
 
 function runConsole(node, env, host, port) {
   // Its own process group: Ctrl-C in a terminal must not reach it before we decide the order.
-  consoleProcess = spawn(node, [join(root, "node_modules", "next", "dist", "bin", "next"), isDevelopment ? "dev" : "start", "-H", host, "-p", String(port)], {
-    cwd: root,
-    env,
-    detached: true,
-    stdio: ["ignore", "inherit", "inherit"],
-  });
+  consoleProcess = spawn(
+    node,
+    [...memoryFlags, join(root, "node_modules", "next", "dist", "bin", "next"), isDevelopment ? "dev" : "start", "-H", host, "-p", String(port)],
+    {
+      cwd: root,
+      env,
+      detached: true,
+      stdio: ["ignore", "inherit", "inherit"],
+    },
+  );
   const release = guard(consoleProcess.pid, "SIGTERM");
   consoleProcess.once("exit", (code, signal) => {
     release();
