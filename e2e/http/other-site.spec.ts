@@ -1,7 +1,7 @@
 /** C1, C4: what a page of another site can do with a real browser whose owner is signed in here: nothing. */
 import { createServer, type Server } from "node:http";
 import { expect, test } from "@playwright/test";
-import { sessionOf, useSession } from "../support/console.ts";
+import { sessionOf, takeSession } from "../support/console.ts";
 import { target } from "../support/target.ts";
 import { rest } from "./client.ts";
 
@@ -28,7 +28,7 @@ const done = async () => (await rest<{ entries: { outcome: string }[] }>("GET", 
 for (const type of ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]) {
   test(`C1: a form of another site, as ${type}`, async ({ page, context, playwright }) => {
     const request = await playwright.request.newContext();
-    await useSession(context, await sessionOf(request));
+    await takeSession(context, await sessionOf(request));
     await page.goto(`${target.baseURL}/manage-dbs/sqlite/main`);
     await expect(page).not.toHaveURL(/sign-in/);
     const before = await jobs();
@@ -49,7 +49,7 @@ for (const type of ["application/x-www-form-urlencoded", "multipart/form-data", 
 
 test("C1: a script of another site reads nothing and changes nothing", async ({ page, context, playwright }) => {
   const request = await playwright.request.newContext();
-  await useSession(context, await sessionOf(request));
+  await takeSession(context, await sessionOf(request));
   const before = await jobs();
   html = "<title>other</title>";
   await page.goto(address);
@@ -72,7 +72,7 @@ test("C1: a script of another site reads nothing and changes nothing", async ({ 
 
 test("C4: no page of the console can be framed, by another site or by its own", async ({ page, context, playwright }) => {
   const request = await playwright.request.newContext();
-  await useSession(context, await sessionOf(request));
+  await takeSession(context, await sessionOf(request));
   for (const path of ["/sign-in", "/manage-dbs/postgres/main", "/users"]) {
     html = `<iframe src="${target.baseURL}${path}"></iframe>`;
     await page.goto(address);

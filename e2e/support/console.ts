@@ -26,7 +26,7 @@ function cookiesIn(headers: { name: string; value: string }[]): string[] {
 }
 
 /** Every page of this context is signed in. A `__Host-` cookie needs an https address, which a browser then also sends to loopback. */
-export async function useSession(context: BrowserContext, session: string): Promise<void> {
+export async function takeSession(context: BrowserContext, session: string): Promise<void> {
   const url = target.baseURL.replace(/^http:/, "https:");
   await context.addCookies([{ name: sessionCookie, value: session, url, secure: true, httpOnly: true, sameSite: "Strict" }]);
 }
@@ -80,24 +80,24 @@ interface Fixtures {
 
 export const test = base.extend<Fixtures, { adminSession: string }>({
   adminSession: [
-    async ({ playwright }, use) => {
+    async ({ playwright }, provide) => {
       const request = await playwright.request.newContext();
-      await use(await sessionOf(request));
+      await provide(await sessionOf(request));
       await request.dispose();
     },
     { scope: "worker" },
   ],
   watched: [
-    async ({ context }, use) => {
+    async ({ context }, provide) => {
       const watched = await watch(context);
-      await use(watched);
+      await provide(watched);
       expect(watched.problems, "errors in the browser's console, or violations of its policy").toEqual([]);
     },
     { auto: true },
   ],
-  adminPage: async ({ context, page, adminSession }, use) => {
-    await useSession(context, adminSession);
-    await use(page);
+  adminPage: async ({ context, page, adminSession }, provide) => {
+    await takeSession(context, adminSession);
+    await provide(page);
   },
 });
 
