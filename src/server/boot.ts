@@ -42,6 +42,15 @@ function startSampling(): void {
 }
 
 async function sampleAll(): Promise<void> {
+  try {
+    await sampleEach();
+  } catch (error) {
+    // Left to itself a rejection would end the process.
+    logger().error({ error }, "sampling failed");
+  }
+}
+
+async function sampleEach(): Promise<void> {
   for (const entry of await listConnections()) {
     if (entry.missing !== null || entry.source !== "environment") continue;
     try {

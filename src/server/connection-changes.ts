@@ -22,11 +22,24 @@ export interface ConnectionParts {
 
 const RESERVED = ["main", "control-plane"];
 const SCHEME: Record<Exclude<EngineId, "sqlite">, RegExp> = { redis: /^rediss?:\/\//, postgres: /^postgres(ql)?:\/\//, mongodb: /^mongodb:\/\// };
-/** Options in a URL that would read files, run commands or move the connection elsewhere. */
+/** Options in a URL that would read files, run commands, ask the cloud for credentials or move the connection elsewhere. */
 const FORBIDDEN_OPTION =
-  /[?&](host|hostaddr|service|servicefile|passfile|options|sslrootcert|sslcert|sslkey|sslpassword|tlsCAFile|tlsCertificateKeyFile|proxyHost)=/i;
-/** Cloud metadata and link-local addresses are never a database. */
-const FORBIDDEN_HOST = /^(\[?fe80:|169\.254\.|\[?fd00:ec2::254|metadata\.)/i;
+  /^(host|hostaddr|service|servicefile|passfile|options|ssl(rootcert|cert|key|password|crl|crldir|ca)|tls(CA|CRL|Certificate|CertificateKey)File|authMechanismProperties|proxyHost)$/i;
+/** Cloud metadata and link-local addresses are never a database; in the one form in which a URL writes them. */
+const FORBIDDEN_HOST = /^(\[fe[89ab][0-9a-f]:|169\.254\.|\[::ffff:a9fe:|\[fd00:ec2::254\]|metadata\.)/;
+
+/** Names of a URL's options as drivers read them: decoded. */
+function optionsOf(url: string): string[] {
+  const query = /\?([^#]*)/.exec(url)?.[1] ?? "";
+  return [...new URLSearchParams(query.replaceAll(";", "&")).keys()].map((name) => name.trim());
+}
+
+/** Numbers, hexadecimal and mapped forms of an address are the address they mean. */
+function isForbiddenHost(host: string): boolean {
+  const bare = host.replace(/:\d*$/, "");
+  const canonical = URL.canParse(`http://${bare}`) ? new URL(`http://${bare}`).hostname : bare.toLowerCase();
+  return FORBIDDEN_HOST.test(canonical);
+}
 
 /** Checks the parts and builds a connection that is not saved: for the test button and before saving. @throws AppError INVALID */
 export function draftConnection(parts: ConnectionParts): Connection {
@@ -41,12 +54,12 @@ export function draftConnection(parts: ConnectionParts): Connection {
   }
   if (!SCHEME[parts.engine].test(parts.url))
     throw new AppError("INVALID", `This is not a ${label} URL`, { fix: `It starts with ${schemeWords(parts.engine)}.` });
-  if (FORBIDDEN_OPTION.test(parts.url))
+  if (optionsOf(parts.url).some((name) => FORBIDDEN_OPTION.test(name)))
     throw new AppError("INVALID", `The ${label} URL has an option that is not allowed here`, {
       fix: "Leave only host, port, user, password, database and TLS mode in it.",
     });
   const address = addressOf(parts.engine, parts.url);
-  if (address.split(",").some((host) => FORBIDDEN_HOST.test(host)))
+  if (address.split(",").some(isForbiddenHost))
     throw new AppError("INVALID", `${address} is not an address of a database`, { fix: "Name the database server." });
   return buildConnection({ ...parts, source: "console", address });
 }

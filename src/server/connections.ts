@@ -86,13 +86,18 @@ export function buildConnection(parts: Omit<Connection, "id" | "fingerprint" | "
   return { ...parts, id: `${parts.engine}/${parts.name}`, url: new Secret(parts.url), fingerprint };
 }
 
-/** `host:port[,host:port]` of a URL or the path of a file: what may be shown. @throws AppError INVALID */
+const HOST = /^(?:\[[0-9a-f:.%]+\]|[^\s:@[\]]+)(?::\d{1,5})?$/i;
+
+/** `host:port[,host:port]` of a URL or the path of a file: what may be shown, so never a piece of a password. @throws AppError INVALID */
 export function addressOf(engine: EngineId, url: string): string {
   if (engine === "sqlite") return url;
-  const match = /^[a-z+]+:\/\/(?:[^@/]*@)?([^/?#]+)/i.exec(url);
-  if (!match?.[1])
-    throw new AppError("INVALID", `The ${ENGINES[engine].label} URL has no host`, { fix: "Write it as scheme://user:password@host:port/database." });
-  return match[1];
+  const [, authority = "", path = ""] = /^[a-z+]+:\/\/([^/?#]*)([^?#]*)/i.exec(url) ?? [];
+  // As browsers and drivers read it: the last @ ends the password. One behind a slash means that the password has the slash.
+  const hosts = authority.slice(authority.lastIndexOf("@") + 1);
+  if (!path.includes("@") && hosts.split(",").every((host) => HOST.test(host))) return hosts;
+  throw new AppError("INVALID", `The ${ENGINES[engine].label} URL cannot be read`, {
+    fix: "Write it as scheme://user:password@host:port/database, with @ : / ? # of the password percent-encoded.",
+  });
 }
 
 function environmentConnection(engine: EngineId): Connection {
@@ -114,9 +119,15 @@ function environmentConnection(engine: EngineId): Connection {
 }
 
 function environmentEntry(engine: EngineId): ConnectionEntry[] {
-  if (env()[VARIABLE[engine]]) return [entryOf(environmentConnection(engine))];
   const entry = { id: `${engine}/main`, engine, name: "main", environment: env().ADMIN_ENVIRONMENT, source: "environment" as const };
-  return [{ ...entry, address: "not configured", database: null, missing: whyMissing(engine) }];
+  if (!env()[VARIABLE[engine]]) return [{ ...entry, address: "not configured", database: null, missing: whyMissing(engine) }];
+  try {
+    return [entryOf(environmentConnection(engine))];
+  } catch (error) {
+    // One unreadable setting must not take the list of all connections away.
+    if (!(error instanceof AppError)) throw error;
+    return [{ ...entry, address: "not readable", database: null, missing: { reason: `${VARIABLE[engine]}: ${error.message}`, fix: error.fix ?? "" } }];
+  }
 }
 
 function whyMissing(engine: EngineId): { reason: string; fix: string } {
