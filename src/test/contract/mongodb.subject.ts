@@ -73,7 +73,12 @@ const fromExport = (collection: string) => ({
 
 export const mongodbSubject: ContractSubject = {
   engine: "mongodb",
-  open: () => seed(testServers.mongodb, { database }),
+  async open() {
+    await seed(testServers.mongodb, { database });
+    // DocumentDB takes views and keeps none of them: asked of the server itself, not of the console.
+    const names = await withClient(async (client) => (await client.db(database).listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name));
+    this.holds = this.holds.filter((name) => name !== "bestsellers" || names.includes(name));
+  },
   async close() {
     await withClient(async (client) => {
       for (const name of [database, ...restoredTo]) await client.db(name).dropDatabase();
