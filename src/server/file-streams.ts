@@ -40,15 +40,41 @@ export async function openStream(options: OpenOptions): Promise<FileStream> {
   await checkRight(options, request);
   const opened = await open(options, request);
   const { source, ...rest } = opened;
-  return { ...rest, body: await auditedBody({ options, request, source, fileName: opened.fileName }) };
+  try {
+    return { ...rest, body: await auditedBody({ options, request, source, fileName: opened.fileName }) };
+  } catch (error) {
+    // No audit row, no file: what was opened for it (a cursor, a transaction) is closed again.
+    source.destroy();
+    throw error;
+  }
 }
 
 const actionOf = (request: FileRequest) => (request.kind === "export" ? "export" : request.kind === "audit" ? "administer" : "download");
 
-async function checkRight({ principal }: OpenOptions, request: FileRequest): Promise<void> {
-  const connectionId = request.kind === "audit" ? null : request.connectionId;
-  if (await may(principal, actionOf(request), connectionId)) return;
+async function checkRight(options: OpenOptions, request: FileRequest): Promise<void> {
+  if (await may(options.principal, actionOf(request), connectionOf(request))) return;
+  await appendAudit({ ...(await auditEntry(options, request)), outcome: "refused", detail: "the right was lost since the link was made" });
   throw new AppError("FORBIDDEN", "You may not fetch this file any more", { fix: "Ask an admin for the right." });
+}
+
+const connectionOf = (request: FileRequest): string | null => (request.kind === "audit" ? null : request.connectionId);
+
+async function auditEntry({ principal, audit, range }: OpenOptions, request: FileRequest) {
+  const connectionId = connectionOf(request);
+  return {
+    actor_id: principal.userId,
+    actor_name: principal.name,
+    role: connectionId ? await effectiveRole(principal.userId, principal.role, connectionId) : principal.role,
+    session: principal.sessionLabel,
+    address: audit.address,
+    action: actionOf(request),
+    connection_id: connectionId,
+    procedure: "files.get",
+    target: "",
+    input: JSON.stringify({ kind: request.kind, range }),
+    completes: null,
+    request_id: audit.requestId,
+  };
 }
 
 async function open(options: OpenOptions, request: FileRequest): Promise<Opened> {
@@ -78,14 +104,20 @@ async function open(options: OpenOptions, request: FileRequest): Promise<Opened>
 /** Waits for the first chunk, so that a bad filter or a lost server is an answer in words and not a file that breaks at once. */
 async function begun(chunks: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
   const iterator = chunks[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  return (async function* () {
-    try {
-      for (let next = first; !next.done; next = await iterator.next()) yield next.value;
-    } finally {
+  let first: IteratorResult<Uint8Array> | null = await iterator.next();
+  // Not a generator: one that nobody has begun to read does not close what it stands for.
+  const rest: AsyncIterator<Uint8Array> = {
+    async next() {
+      const result = first ?? (await iterator.next());
+      first = null;
+      return result;
+    },
+    async return() {
       await iterator.return?.();
-    }
-  })();
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => rest };
 }
 
 const streamed = { status: 200 as const, length: null, contentRange: null, etag: null };
@@ -110,24 +142,7 @@ interface Body {
 
 /** Counts what leaves; the end of the transfer, whole or broken, is in the audit log. */
 async function auditedBody({ options, request, source, fileName }: Body): Promise<ReadableStream<Uint8Array>> {
-  const { principal, audit } = options;
-  const connectionId = request.kind === "audit" ? null : request.connectionId;
-  const { seq } = await appendAudit({
-    actor_id: principal.userId,
-    actor_name: principal.name,
-    role: connectionId ? await effectiveRole(principal.userId, principal.role, connectionId) : principal.role,
-    session: principal.sessionLabel,
-    address: audit.address,
-    action: actionOf(request),
-    connection_id: connectionId,
-    procedure: "files.get",
-    target: fileName.slice(0, 300),
-    input: JSON.stringify({ kind: request.kind, range: options.range }),
-    outcome: "started",
-    detail: "",
-    completes: null,
-    request_id: audit.requestId,
-  });
+  const { seq } = await appendAudit({ ...(await auditEntry(options, request)), target: fileName.slice(0, 300), outcome: "started", detail: "" });
   let bytes = 0;
   let settled = false;
   const settle = (outcome: "allowed" | "failed", detail: string) => {

@@ -29,6 +29,11 @@ export async function GET(request: Request, { params }: { params: Promise<{ tick
   }
 }
 
+/** Next answers HEAD by running GET and throwing the body away: that would spend the ticket and run the export for nobody. */
+export function HEAD(): Response {
+  return withSecurityHeaders(new Response(null, { status: 405, headers: { allow: "GET", "cache-control": "no-store" } }));
+}
+
 function headersOf(stream: FileStream): Headers {
   const headers = new Headers({
     "content-type": stream.contentType,
