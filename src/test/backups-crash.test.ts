@@ -1,6 +1,7 @@
 /** What a crash of the console leaves: said truthfully, and cleared; never somebody else's. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
@@ -71,11 +72,14 @@ test("a backup that ran: failed, its partial file gone, its child ended; a compl
   const { id, fileName } = await leftBackup(jobId);
   writeFileSync(`${artefactPath(fileName)}.partial`, "half a database");
   writeFileSync(`${artefactPath(fileName)}.manifest.json.partial`, "{");
+  const scratch = mkdtempSync(join(tmpdir(), `foundry-job-${jobId}-`));
+  writeFileSync(join(scratch, "pgpass"), "127.0.0.1:5432:*:who:secret", { mode: 0o600 });
 
   expect(await sweep()).toBe(1);
 
   await delay(50);
   expect(child.alive()).toBe(false);
+  expect(existsSync(scratch), "the private directory, with a password file in it").toBe(false);
   expect(await shop.job(jobId)).toMatchObject({ state: "failed" });
   expect((await shop.job(jobId)).ended_at).not.toBeNull();
   expect(JSON.parse((await shop.job(jobId)).error ?? "{}")).toMatchObject({ message: "The console stopped while this ran" });
