@@ -31,6 +31,8 @@ export default {
       source: "/api/:path*",
       headers: asList({ "Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox" }),
     },
+    // Files go out as they are: compressing an export on the fly costs three times its time, an artefact is compressed already.
+    { source: "/api/files/:path*", headers: asList({ "Cache-Control": "no-store, no-transform" }) },
   ],
   outputFileTracingExcludes: { "*": [".tools/**", ".sandbox/**", ".data/**", ".test/**", "docs/**"] },
 };

@@ -101,6 +101,21 @@ async function open(options: OpenOptions, request: FileRequest): Promise<Opened>
   return { ...file, status: 206, length: range.end - range.start + 1, contentRange: `bytes ${range.start}-${range.end}/${artefact.bytes}` };
 }
 
+/** A chunk of HTTP costs the same whatever it holds; a source gives as little as one read of a socket. */
+const CHUNK_BYTES = 512 * 1024;
+
+/** The next chunks of a source as one, of half a MiB or what is left. */
+async function gathered(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+  const parts: Uint8Array[] = [];
+  for (let bytes = 0; bytes < CHUNK_BYTES;) {
+    const next = await iterator.next();
+    if (next.done) return parts.length === 0 ? next : { done: false, value: Buffer.concat(parts, bytes) };
+    parts.push(next.value);
+    bytes += next.value.length;
+  }
+  return { done: false, value: Buffer.concat(parts) };
+}
+
 /** Waits for the first chunk, so that a bad filter or a lost server is an answer in words and not a file that breaks at once. */
 async function begun(chunks: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
   const iterator = chunks[Symbol.asyncIterator]();
@@ -108,7 +123,7 @@ async function begun(chunks: AsyncIterable<Uint8Array>): Promise<AsyncIterable<U
   // Not a generator: one that nobody has begun to read does not close what it stands for.
   const rest: AsyncIterator<Uint8Array> = {
     async next() {
-      const result = first ?? (await iterator.next());
+      const result = first ?? (await gathered(iterator));
       first = null;
       return result;
     },
