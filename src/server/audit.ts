@@ -32,10 +32,10 @@ const writer = (): Writer => single("audit-writer", () => ({ waiting: [], runnin
 
 /**
  * Appends one row to the chain; it is on disk when this resolves.
- * @throws AppError INTERNAL when it cannot be written: then the action must not happen
+ * @throws AppError INTERNAL when it cannot be written: then an action that has not happened yet must not happen
  */
 export function appendAudit(entry: AuditEntry): Promise<{ seq: number }> {
-  return enqueue(async () => entry);
+  return enqueue(async () => entry, entry.outcome === "started" || entry.outcome === "refused" ? "before" : "after");
 }
 
 /** Appends the row that says how the started one ended. @throws AppError INTERNAL */
@@ -49,17 +49,23 @@ export function completeAudit(seq: number, result: { outcome: Exclude<AuditOutco
       ...started
     } = await db.selectFrom("audit").selectAll().where("seq", "=", seq).executeTakeFirstOrThrow();
     return { ...started, input: "{}", outcome: result.outcome, detail: result.detail, completes: seq };
-  });
+  }, "after");
 }
 
-function enqueue(row: Pending["row"]): Promise<{ seq: number }> {
+/** What is true for the person who asked: the row stands before the effect, or the effect stands already. */
+const CANNOT_WRITE = {
+  before: "The audit log cannot be written, so nothing was done",
+  after: "The audit log cannot be written: what you asked for has ended, and the log does not say how",
+};
+
+function enqueue(row: Pending["row"], when: keyof typeof CANNOT_WRITE): Promise<{ seq: number }> {
   return new Promise((done, failed) => {
     writer().waiting.push({
       row,
       done,
       failed: (cause) =>
         failed(
-          new AppError("INTERNAL", "The audit log cannot be written, so nothing was done", {
+          new AppError("INTERNAL", CANNOT_WRITE[when], {
             fix: "See the console's log; check the free space of its data directory",
             cause,
           }),
