@@ -1,6 +1,6 @@
 import "server-only";
 /** SQLite backups: one consistent copy by the backup API, checked by reading every page and row; restored beside as a new file. */
-import { access, constants, copyFile, link, mkdir, rm, statfs } from "node:fs/promises";
+import { access, constants, copyFile, link, mkdir, open, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Artefact, BackupEngine, ManifestObject, RestorePlan, RestoreTarget, Verification } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
@@ -36,6 +36,8 @@ async function withFile<T>(path: string, work: (connection: Connection) => Promi
 interface Checked {
   objects: ManifestObject[];
   foreignKeyViolations: number;
+  /** Foreign keys that SQLite cannot check, in its words. */
+  mismatches: string[];
 }
 
 /** Reads a whole file: structure, indexes, foreign keys, and the count of every table. Views are listed, never counted: one may be endless. */
@@ -46,6 +48,7 @@ async function checkFile(path: string, signal: AbortSignal): Promise<Checked> {
     const result = (await call(connection, { op: "check", counts: counted }, signal)) as {
       integrity: string[];
       foreignKeys: number;
+      mismatches: string[];
       counts: { name: string; count: number }[];
     };
     if (result.integrity.join() !== "ok") {
@@ -56,7 +59,7 @@ async function checkFile(path: string, signal: AbortSignal): Promise<Checked> {
     }
     const counts = new Map(result.counts.map((row) => [row.name, row.count]));
     const objects = listed.map((table) => ({ name: table.name, kind: kindOf(table), count: counts.get(table.name) ?? null, bytes: null, checksum: null }));
-    return { objects, foreignKeyViolations: result.foreignKeys };
+    return { objects, foreignKeyViolations: result.foreignKeys, mismatches: result.mismatches };
   });
 }
 
@@ -70,8 +73,9 @@ export const sqliteBackup: BackupEngine = {
     )) as { pages: number };
     context.log(`${pages} pages copied in one consistent state`);
     const [version] = await sqliteObjects<{ version: string }>(connection, "SELECT sqlite_version() AS version");
-    const { objects, foreignKeyViolations } = await checkFile(sink.path, context.signal);
+    const { objects, foreignKeyViolations, mismatches } = await checkFile(sink.path, context.signal);
     if (foreignKeyViolations > 0) context.log(`${foreignKeyViolations} rows break a foreign key; they are in the backup as they are in the database`);
+    for (const mismatch of mismatches.slice(0, 5)) context.log(`${mismatch}: SQLite cannot check this key; its rows are in the backup all the same`);
     return {
       format: "sqlite",
       server: { product: "SQLite", version: version?.version ?? "" },
@@ -117,6 +121,9 @@ export const sqliteBackup: BackupEngine = {
         objects: objects.map(({ name, count }) => ({ name, count })),
         skipped: [],
         async keep() {
+          const [stale] = await staleFiles(path);
+          if (stale) throw inTheWay(stale);
+          await syncFile(aside);
           // link() fails where the name has been taken meanwhile; rename() would overwrite.
           await link(aside, path).catch((error: NodeJS.ErrnoException) => {
             throw error.code === "EEXIST" ? taken(path) : error;
@@ -135,6 +142,32 @@ export const sqliteBackup: BackupEngine = {
   sweep: (connection, left) => rm(asidePath(targetPath(connection, { name: left.target }), left.jobId), { force: true }),
 };
 
+/** What SQLite would read together with a file of this name: an earlier database's log would be replayed over the restored one. */
+async function staleFiles(path: string): Promise<string[]> {
+  const found = await Promise.all(["-wal", "-shm", "-journal"].map(async (suffix) => ((await isThere(`${path}${suffix}`)) ? [`${path}${suffix}`] : [])));
+  return found.flat();
+}
+
+const inTheWay = (stale: string) =>
+  new AppError("CONFLICT", `${stale} of an earlier database is in the way: SQLite would replay it over the restored file`, {
+    fix: "Choose another name, or remove that file when nothing needs it.",
+  });
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 const asidePath = (path: string, jobId: string): string => `${path}.restore-${jobId}`;
 const taken = (path: string) => new AppError("CONFLICT", `${path} exists already`, { fix: "Choose another name; nothing is overwritten." });
 
@@ -149,10 +182,9 @@ function targetPath(connection: Connection, target: RestoreTarget): string {
 
 async function planChecks(artefact: Artefact, path: string): Promise<RestorePlan["checks"]> {
   const checks: RestorePlan["checks"] = [];
-  const exists = await access(path).then(
-    () => true,
-    () => false,
-  );
+  const exists = await isThere(path);
+  const stale = exists ? [] : await staleFiles(path);
+  if (stale.length > 0) checks.push({ result: "fail", title: "Files of an earlier database are in the way", detail: stale.join(", ") });
   checks.push(
     exists
       ? { result: "fail", title: "The name is taken", detail: `${path} exists; nothing is overwritten` }
