@@ -1,10 +1,9 @@
 "use client";
 import { skipToken, useInfiniteQuery } from "@tanstack/react-query";
 import dynamic from "next/dynamic";
-import { parseAsJson, parseAsString, useQueryStates } from "nuqs";
+import { useQueryStates } from "nuqs";
 import { useMemo, useState } from "react";
 import { createPortal } from "react-dom";
-import { config as configureZod } from "zod";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
 import { type GridPreferences, noPreferences } from "@/components/data-grid/grid-types";
 import { QueryError } from "@/components/query-error";
@@ -14,15 +13,13 @@ import { EmptyState } from "@/components/ui/states";
 import { formatElapsed } from "@/lib/format";
 import { copyRow } from "@/sql/copy-row";
 import { type SqlEngine, tableHref } from "@/sql/table-address";
-import { Filters, Sorts, type Cell, type Column, type TableSummary } from "@/sql/tables.schema";
+import { tableState } from "@/sql/table-state";
+import type { Cell, Column, TableSummary } from "@/sql/tables.schema";
 import { trpc } from "@/trpc/client";
 
 const DataGrid = dynamic(() => import("@/components/data-grid/data-grid").then((module) => module.DataGrid), { ssr: false, loading: () => <GridSkeleton /> });
 const RowInspector = dynamic(() => import("@/components/data-grid/row-inspector").then((module) => module.RowInspector), { ssr: false });
 const ColumnChooser = dynamic(() => import("@/components/data-grid/column-chooser").then((module) => module.ColumnChooser), { ssr: false });
-
-// Zod tries whether it may compile its checks with eval; the browser's policy forbids it and would report every try.
-if (typeof window !== "undefined") configureZod({ jitless: true });
 
 interface TableDataProps {
   engine: SqlEngine;
@@ -30,15 +27,9 @@ interface TableDataProps {
   table: TableSummary;
 }
 
-const state = {
-  filters: parseAsJson((value) => Filters.parse(value)).withDefault([]),
-  sort: parseAsJson((value) => Sorts.parse(value)).withDefault([]),
-  row: parseAsString,
-};
-
 /** Rows of one table, page by page as one scrolls; filters, order and the open row are in the URL. */
 export function TableData({ engine, connection, table }: TableDataProps) {
-  const [{ filters, sort, row }, setState] = useQueryStates(state, { history: "replace" });
+  const [{ filters, sort, row }, setState] = useQueryStates(tableState, { history: "replace" });
   const [preferences, setPreferences, version] = usePreferences(`${engine}/${connection}/${table.schema}.${table.name}`);
   const pages = useRows({ engine, connection, table, filters: JSON.stringify(filters), sort: JSON.stringify(sort) });
   const loaded = pages.data?.pages ?? [];
