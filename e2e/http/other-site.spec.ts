@@ -26,9 +26,8 @@ const jobs = async () => (await rest<{ jobs: { id: string }[] }>("GET", "/jobs?l
 const done = async () => (await rest<{ entries: { outcome: string }[] }>("GET", "/audit?limit=1")).entries.length;
 
 for (const type of ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]) {
-  test(`C1: a form of another site, as ${type}`, async ({ page, context, playwright }) => {
-    const request = await playwright.request.newContext();
-    await takeSession(context, await sessionOf(request));
+  test(`C1: a form of another site, as ${type}`, async ({ page, context }) => {
+    await takeSession(context, await sessionOf());
     await page.goto(`${target.baseURL}/manage-dbs/sqlite/main`);
     await expect(page).not.toHaveURL(/sign-in/);
     const before = await jobs();
@@ -43,13 +42,11 @@ for (const type of ["application/x-www-form-urlencoded", "multipart/form-data", 
     expect(await done()).toBeGreaterThan(0);
     await page.goto(`${target.baseURL}/manage-dbs`);
     await expect(page, "the form did not sign anybody out").not.toHaveURL(/sign-in/);
-    await request.dispose();
   });
 }
 
-test("C1: a script of another site reads nothing and changes nothing", async ({ page, context, playwright }) => {
-  const request = await playwright.request.newContext();
-  await takeSession(context, await sessionOf(request));
+test("C1: a script of another site reads nothing and changes nothing", async ({ page, context }) => {
+  await takeSession(context, await sessionOf());
   const before = await jobs();
   html = "<title>other</title>";
   await page.goto(address);
@@ -67,17 +64,14 @@ test("C1: a script of another site reads nothing and changes nothing", async ({ 
   }, target.baseURL);
   expect(outcomes).toEqual(["blocked", "blocked", "blocked"]);
   expect(await jobs()).toBe(before);
-  await request.dispose();
 });
 
-test("C4: no page of the console can be framed, by another site or by its own", async ({ page, context, playwright }) => {
-  const request = await playwright.request.newContext();
-  await takeSession(context, await sessionOf(request));
+test("C4: no page of the console can be framed, by another site or by its own", async ({ page, context }) => {
+  await takeSession(context, await sessionOf());
   for (const path of ["/sign-in", "/manage-dbs/postgres/main", "/users"]) {
     html = `<iframe src="${target.baseURL}${path}"></iframe>`;
     await page.goto(address);
     await expect.poll(() => page.frames().length).toBe(2);
     await expect.poll(() => page.frames()[1]?.url(), { message: path }).toMatch(/^chrome-error:/);
   }
-  await request.dispose();
 });

@@ -2,27 +2,27 @@
  * What every browser test begins with: `test` with a signed-in `adminPage`, and a watch over each page that fails the test on an error in
  * the console or a violation of the content security policy.
  */
-import { type APIRequestContext, type BrowserContext, expect, type Page, test as base } from "@playwright/test";
+import { type BrowserContext, expect, type Page, test as base } from "@playwright/test";
 import { target } from "./target.ts";
 
 const sessionCookie = "__Host-sid";
 
 /** Signs in over HTTP and answers the value of the session cookie. For tests that are not about the form. */
-export async function sessionOf(request: APIRequestContext, { email, password } = target): Promise<string> {
-  const started = await request.get(`${target.baseURL}/api/auth/csrf`);
+export async function sessionOf({ email, password }: { email: string; password: string } = target): Promise<string> {
+  const started = await fetch(`${target.baseURL}/api/auth/csrf`);
   const { csrfToken } = (await started.json()) as { csrfToken: string };
-  const cookie = cookiesIn(started.headersArray()).join("; ");
-  const answer = await request.post(`${target.baseURL}/api/auth/callback/credentials`, {
-    headers: { cookie, origin: target.baseURL },
-    form: { csrfToken, email, password, json: "true" },
+  const answer = await fetch(`${target.baseURL}/api/auth/callback/credentials`, {
+    method: "POST",
+    headers: { cookie: cookiesIn(started).join("; "), origin: target.baseURL },
+    body: new URLSearchParams({ csrfToken, email, password, json: "true" }),
   });
-  const line = cookiesIn(answer.headersArray()).find((pair) => pair.startsWith(`${sessionCookie}=`));
-  if (!answer.ok() || !line) throw new Error(`${email} cannot sign in: ${answer.status()} ${await answer.text()}`);
-  return decodeURIComponent(line.slice(sessionCookie.length + 1));
+  const session = cookiesIn(answer).find((pair) => pair.startsWith(`${sessionCookie}=`));
+  if (!answer.ok || !session) throw new Error(`${email} cannot sign in: ${answer.status} ${await answer.text()}`);
+  return decodeURIComponent(session.slice(sessionCookie.length + 1));
 }
 
-function cookiesIn(headers: { name: string; value: string }[]): string[] {
-  return headers.flatMap(({ name, value }) => (name.toLowerCase() === "set-cookie" ? [value.split(";")[0] ?? ""] : []));
+function cookiesIn(answer: Response): string[] {
+  return answer.headers.getSetCookie().map((line) => line.split(";")[0] ?? "");
 }
 
 /** Every page of this context is signed in. A `__Host-` cookie needs an https address, which a browser then also sends to loopback. */
@@ -32,7 +32,7 @@ export async function takeSession(context: BrowserContext, session: string): Pro
 }
 
 /** Signs in through the form, as a person does. */
-export async function signInByForm(page: Page, { email, password } = target): Promise<void> {
+export async function signInByForm(page: Page, { email, password }: { email: string; password: string } = target): Promise<void> {
   await page.goto("/sign-in");
   await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password", { exact: true }).fill(password);
@@ -80,11 +80,8 @@ interface Fixtures {
 
 export const test = base.extend<Fixtures, { adminSession: string }>({
   adminSession: [
-    async ({ playwright }, provide) => {
-      const request = await playwright.request.newContext();
-      await provide(await sessionOf(request));
-      await request.dispose();
-    },
+    // oxlint-disable-next-line no-empty-pattern -- Playwright reads what is asked for from it
+    async ({}, provide) => provide(await sessionOf()),
     { scope: "worker" },
   ],
   watched: [
