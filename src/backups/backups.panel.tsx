@@ -1,10 +1,10 @@
 "use client";
 import { Ellipsis, RotateCcw } from "lucide-react";
+import dynamic from "next/dynamic";
 import Link from "next/link";
 import { parseAsStringLiteral, useQueryState } from "nuqs";
 import { BackUpButton } from "@/backups/back-up-button";
 import { BackupBadges } from "@/backups/backup-badges";
-import { RunningJob } from "@/backups/running-job";
 import { timelineOf } from "@/backups/timeline-of";
 import { useBackupActions } from "@/backups/use-backup-actions";
 import type { BackupSummary } from "@/backups/backups.schema";
@@ -23,6 +23,8 @@ import { BackupTimeline, TimelineLegend } from "@/components/ui/timeline";
 import { ENGINES, type EngineId } from "@/engines";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "@/lib/format";
 import { PASSIVE, trpc } from "@/trpc/client";
+
+const RunningJob = dynamic(() => import("@/backups/running-job").then((module) => module.RunningJob), { ssr: false });
 
 const SHOW = ["all", "verified", "failed"] as const;
 const REFRESH_MS = 10_000;

@@ -17,7 +17,9 @@ try {
   const rows = [["page", "scripts", "kB gzipped"]];
   for (const page of pages) {
     const html = await session.page(page);
-    const scripts = [...new Set([...html.matchAll(/<script[^>]+src="([^"]+)"/g)].map((match) => match[1]))].filter((source) => !/nomodule/i.test(source));
+    // Polyfills marked nomodule are not loaded by any browser that knows modules.
+    const tags = [...html.matchAll(/<script[^>]+src="([^"]+)"[^>]*>/g)].filter((tag) => !/nomodule/i.test(tag[0]));
+    const scripts = [...new Set(tags.map((tag) => tag[1]))];
     let total = 0;
     for (const script of scripts) {
       if (!sizes.has(script)) sizes.set(script, gzipSync(Buffer.from(await (await fetch(new URL(script, bench.url))).arrayBuffer())).length);

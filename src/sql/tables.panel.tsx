@@ -1,16 +1,19 @@
 "use client";
 import { Eye, Table2 } from "lucide-react";
+import dynamic from "next/dynamic";
 import { parseAsString, parseAsStringLiteral, useQueryState } from "nuqs";
 import { ObjectList } from "@/components/object-list";
 import { QueryError } from "@/components/query-error";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
 import { EmptyState } from "@/components/ui/states";
 import { type SqlEngine, tableHref, tableId } from "@/sql/table-address";
-import { TableData } from "@/sql/table-data";
-import { TableSchemaView } from "@/sql/table-schema-view";
 import { TableToolbar } from "@/sql/table-toolbar";
 import type { TableSummary } from "@/sql/tables.schema";
 import { trpc } from "@/trpc/client";
+
+const loading = () => <GridSkeleton />;
+const TableData = dynamic(() => import("@/sql/table-data").then((module) => module.TableData), { ssr: false, loading });
+const TableSchemaView = dynamic(() => import("@/sql/table-schema-view").then((module) => module.TableSchemaView), { ssr: false, loading });
 
 interface TablesPanelProps {
   engine: SqlEngine;

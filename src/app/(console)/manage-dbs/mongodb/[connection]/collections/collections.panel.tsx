@@ -1,5 +1,6 @@
 "use client";
 import { Clock, Eye, FileJson } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useQueryStates } from "nuqs";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
@@ -12,9 +13,11 @@ import { formatBytes } from "@/lib/format";
 import { trpc, type RouterOutputs } from "@/trpc/client";
 import { CollectionToolbar } from "./collection-toolbar";
 import { collectionHref, collectionsState } from "./collections.state";
-import { Documents } from "./documents";
-import { IndexesView } from "./indexes-view";
-import { SchemaView } from "./schema-view";
+
+const loading = () => <GridSkeleton />;
+const Documents = dynamic(() => import("./documents").then((module) => module.Documents), { ssr: false, loading });
+const IndexesView = dynamic(() => import("./indexes-view").then((module) => module.IndexesView), { ssr: false, loading });
+const SchemaView = dynamic(() => import("./schema-view").then((module) => module.SchemaView), { ssr: false, loading });
 
 type CollectionList = RouterOutputs["mongodb"]["collections"]["list"];
 export type CollectionSummary = CollectionList["collections"][number];

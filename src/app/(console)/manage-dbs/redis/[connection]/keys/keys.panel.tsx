@@ -1,17 +1,25 @@
 "use client";
 import { KeyRound } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useQueryStates } from "nuqs";
 import { useCallback, useState } from "react";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import type { Environment } from "@/components/ui/badge";
 import { classNames } from "@/components/ui/class-names";
+import { LinesSkeleton } from "@/components/ui/skeleton";
 import { EmptyState } from "@/components/ui/states";
 import type { RedisBytes } from "../../redis.schema";
 import { KeyList, type KeyNews } from "./key-list";
 import { addressOf, nameOf, shownName } from "./key-names";
-import { KeyView } from "./key-view";
 import { keysState } from "./keys.state";
-import { PopularKeys } from "./popular-keys";
+
+const loading = () => (
+  <div className="grow p-4">
+    <LinesSkeleton lines={8} />
+  </div>
+);
+const KeyView = dynamic(() => import("./key-view").then((module) => module.KeyView), { ssr: false, loading });
+const PopularKeys = dynamic(() => import("./popular-keys").then((module) => module.PopularKeys), { ssr: false, loading });
 
 interface KeysPanelProps {
   connection: string;
