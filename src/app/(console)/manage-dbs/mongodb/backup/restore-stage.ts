@@ -101,8 +101,8 @@ class Restore {
     const { name, metadata } = entry;
     const direct = !this.canRename(name, metadata);
     const made = direct ? name : stagedName({ database: this.db.databaseName, jobId: this.context.jobId }, name, position);
-    if (direct) await this.journal.note([{ _id: name, stagedName: name, uuid: null }]);
-    await createCollection(this.db, made, metadata);
+    const make = () => createCollection(this.db, made, metadata);
+    await (direct ? this.journal.making(name, make) : make());
     const lost = optionsLost(metadata.options, (await optionsOf(this.db, made))?.options ?? new Map());
     if (lost.length > 0) this.skip(name, `this server does not keep: ${lost.join(", ")}`);
     this.collections.set(name, { name, stagedName: made, direct, metadata, queue: null, readBack: null });

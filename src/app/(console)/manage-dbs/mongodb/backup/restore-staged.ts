@@ -1,6 +1,6 @@
 import "server-only";
 
-import type { Collection, Db, MongoClient } from "mongodb";
+import { type Collection, type Db, type MongoClient, MongoServerError } from "mongodb";
 
 import type { ParsedMetadata } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
 import { describeCollection } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
@@ -40,7 +40,13 @@ interface JournalEntry {
   stagedName: string;
   /** Identity at the time; null where the server keeps none through a rename. */
   uuid: string | null;
+  /** False until the server has said that it made it under this name for us; what has the name before that may be somebody else's. */
+  made?: boolean;
 }
+
+const NAMESPACE_EXISTS = 48;
+const appeared = (name: string) =>
+  new AppError("CONFLICT", `${name} appeared in the target while it was restored`, { fix: "Choose a database that nobody writes to." });
 
 /**
  * What this job may have made under other names than its own, written before it does. After a crash it is what says which
@@ -48,15 +54,32 @@ interface JournalEntry {
  */
 export class Journal {
   readonly name: string;
+  private readonly db: Db;
   private readonly collection: Collection<JournalEntry>;
 
   constructor(db: Db, jobId: string) {
     this.name = journalName(jobId);
+    this.db = db;
     this.collection = db.collection<JournalEntry>(this.name);
   }
 
   async note(entries: JournalEntry[]): Promise<void> {
     if (entries.length > 0) await this.collection.insertMany(entries);
+  }
+
+  /** Makes something under its own name at once. What somebody else has there already never stands in the journal. */
+  async making(name: string, make: () => Promise<void>): Promise<void> {
+    // Asked first: newer servers take a second creation with the same options for done.
+    if (await optionsOf(this.db, name)) throw appeared(name);
+    await this.note([{ _id: name, stagedName: name, uuid: null, made: false }]);
+    try {
+      await make();
+    } catch (error) {
+      if (!(error instanceof MongoServerError && error.code === NAMESPACE_EXISTS)) throw error;
+      await this.collection.deleteOne({ _id: name });
+      throw appeared(name);
+    }
+    await this.collection.updateOne({ _id: name }, { $set: { made: true } });
   }
 
   async entries(): Promise<JournalEntry[]> {
@@ -77,19 +100,18 @@ export async function keepStaged(
   const { client, db, journal } = run;
   const toRename = collections.filter((entry) => !entry.direct);
   const identities = await identitiesOf(db);
-  await journal.note([
-    ...toRename.map((entry) => ({
+  await journal.note(
+    toRename.map((entry) => ({
       _id: entry.name,
       stagedName: entry.stagedName,
       uuid: run.renameKeepsIdentity ? (identities.get(entry.stagedName) ?? null) : null,
     })),
-    ...views.map((view) => ({ _id: view.name, stagedName: view.name, uuid: null })),
-  ]);
+  );
   for (const entry of toRename) {
     await client.db("admin").command({ renameCollection: `${db.databaseName}.${entry.stagedName}`, to: `${db.databaseName}.${entry.name}`, dropTarget: false });
   }
   for (const view of views) {
-    await createCollection(db, view.name, view.metadata);
+    await journal.making(view.name, () => createCollection(db, view.name, view.metadata));
     if ((await optionsOf(db, view.name))?.options.has("viewOn") !== true) throw new AppError("INTERNAL", `The server did not keep the view ${view.name}`);
   }
   const now = await identitiesOf(db);
@@ -112,12 +134,19 @@ export async function removeStaged(db: Db, jobId: string): Promise<string[]> {
     removed.push(name);
   };
   for (const entry of noted) {
+    if (entry.made === false && !(await holdsNothing(db, entry._id))) continue;
     const isOurs = identities.has(entry._id) && (entry._id === entry.stagedName || !identities.has(entry.stagedName)) && sameIdentity(entry, identities);
     if (isOurs) await drop(entry._id);
   }
   for (const name of identities.keys()) if (name.startsWith(stagingPrefix(jobId)) && name !== journal.name) await drop(name);
   await journal.remove();
   return removed;
+}
+
+/** A view has no documents of its own. */
+async function holdsNothing(db: Db, name: string): Promise<boolean> {
+  if ((await optionsOf(db, name))?.options.has("viewOn")) return true;
+  return (await db.collection(name).find({}, { limit: 1, raw: true }).toArray()).length === 0;
 }
 
 /** Where a renamed collection gets a new identity none was noted: then it cannot speak against us. */
