@@ -55,7 +55,15 @@ export async function stageRestore(options: {
       discard: () => dropDatabase(connection, name),
     };
   } catch (error) {
-    await dropDatabase(connection, name).catch((failure: unknown) => context.log(`the database ${name} could not be dropped: ${String(failure)}`));
+    await dropDatabase(connection, name).catch((failure: unknown) => {
+      const words = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
+      // A CONFLICT is shown also when the job was cancelled: somebody must remove the database.
+      throw new AppError("CONFLICT", `The restore did not succeed, and the database ${name} it had made could not be removed: ${words(failure)}`, {
+        fix: `When the server is back: DROP DATABASE ${quoteIdentifier(name)}.`,
+        detail: words(error),
+        cause: failure,
+      });
+    });
     throw error;
   }
 }

@@ -1,4 +1,7 @@
 /** Somebody else writes into the target while a restore runs there: the restore fails, and theirs stays. */
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+
 import { MongoClient } from "mongodb";
 import { afterAll, beforeAll, expect, it } from "vitest";
 
@@ -63,4 +66,36 @@ it("a collection that appears under a view's name is left alone", async ({ skip 
   await expect(staged.keep()).rejects.toMatchObject({ name: "AppError" });
   expect(await db.collection<{ _id: string }>("view").find().toArray()).toEqual([{ _id: "theirs" }]);
   expect((await db.listCollections({}, { nameOnly: true }).toArray()).map((entry) => entry.name)).toEqual(["view"]);
+});
+
+it("what it made and cannot remove, because the server is gone, is named in the error", async () => {
+  const { name: database } = target();
+  const sockets = new Set<Socket>();
+  const { hostname, port } = new URL(testServers.mongodb);
+  const proxy = createServer((socket) => {
+    const onward = connect(Number(port), hostname);
+    for (const [from, to] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
+      sockets.add(from);
+      from.on("error", () => undefined).on("close", () => to.destroy());
+      from.pipe(to);
+    }
+  }).listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const through = testConnection("mongodb", `mongodb://127.0.0.1:${(proxy.address() as AddressInfo).port}/?directConnection=true`, {
+    name: uniqueName("through"),
+  });
+  const job = testJob();
+  job.progress = (change) => {
+    if (change.object === undefined) return;
+    proxy.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  await expect(mongodbBackup.stage(artefact, through, { name: database }, job)).rejects.toMatchObject({
+    code: "CONFLICT",
+    message: expect.stringContaining("could not be removed") as string,
+    fix: expect.stringContaining(job.jobId) as string,
+  });
 });

@@ -35,7 +35,14 @@ export async function stageRestore(artefact: Artefact, connection: Connection, t
     await restore.load(artefact);
     return restore.staged(connection, target);
   } catch (error) {
-    await restore.discard().catch(() => context.log(`could not clear up: collections named ${stagingPrefix(context.jobId)}… are left in ${target.name}`));
+    await restore.discard().catch((cause: unknown) => {
+      // A CONFLICT is shown also when the job was cancelled: somebody must remove them.
+      throw new AppError("CONFLICT", `The restore did not succeed, and what it had put into ${target.name} could not be removed`, {
+        fix: `When the server is back, drop the collections named ${stagingPrefix(context.jobId)}… there.`,
+        detail: [error, cause].map((one) => (one instanceof Error ? one.message : String(one))).join("; "),
+        cause,
+      });
+    });
     const known = asDamage(error, context.signal);
     throw toAppError(known, { address: connection.address, doing: `${target.name}: restore` });
   }
