@@ -4,8 +4,9 @@ import { classNames } from "@/components/ui/class-names";
 /** A plain table: head 32, rows 36, cells 12 sideways, the outer ones 16. Scrolls sideways inside its box, which takes the focus for that. */
 export function Table({ label, className, children, ...rest }: ComponentProps<"table"> & { label: string }) {
   return (
+    // relative: words for screen readers in a column out of sight must not make the page wider
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a box that scrolls must be reachable by keyboard
-    <div className="min-w-0 overflow-x-auto -outline-offset-2" tabIndex={0} role="region" aria-label={label}>
+    <div className="relative min-w-0 overflow-x-auto -outline-offset-2" tabIndex={0} role="region" aria-label={label}>
       <table className={classNames("w-full border-collapse text-13", className)} {...rest}>
         {children}
       </table>

@@ -59,62 +59,60 @@ function ConnectionTable({
   onRemove: (connection: Connection) => void;
 }) {
   return (
-    <div className="overflow-x-auto">
-      <Table label="Connections">
-        <TableHead>
-          <tr>
-            <ColumnHead>Connection</ColumnHead>
-            <ColumnHead>Environment</ColumnHead>
-            <ColumnHead>Address</ColumnHead>
-            <ColumnHead>Defined in</ColumnHead>
-            <ColumnHead>
-              <span className="sr-only">What to do</span>
-            </ColumnHead>
-          </tr>
-        </TableHead>
-        <tbody>
-          {connections.map((entry) => (
-            <TableRow key={entry.id}>
-              <RowHead>
-                <Link href={`/manage-dbs/${entry.id}`} className="inline-flex items-center gap-2 font-medium hover:text-accent-text">
-                  <EngineMark engine={entry.engine} />
-                  {ENGINES[entry.engine].label} / {entry.name}
-                </Link>
-              </RowHead>
-              <TableCell>
-                <EnvironmentLabel environment={entry.environment} />
-              </TableCell>
-              <TableCell className="max-w-96 truncate font-mono text-12">
-                {entry.missing ? (
-                  <span className="font-sans text-amber-text">
-                    {entry.missing.reason}. {entry.missing.fix}
-                  </span>
-                ) : (
-                  `${entry.address}${entry.database ? ` / ${entry.database}` : ""}`
-                )}
-              </TableCell>
-              <TableCell>{SOURCE[entry.source]}</TableCell>
-              <TableCell className="text-right">
-                {entry.source === "console" ? (
-                  <Menu
-                    align="end"
-                    trigger={
-                      <IconButton size="sm" label={`More about ${ENGINES[entry.engine].label} / ${entry.name}`}>
-                        <Ellipsis aria-hidden />
-                      </IconButton>
-                    }
-                    items={[
-                      { label: "Edit", onSelect: () => onEdit(entry) },
-                      { label: "Remove", danger: true, onSelect: () => onRemove(entry) },
-                    ]}
-                  />
-                ) : null}
-              </TableCell>
-            </TableRow>
-          ))}
-        </tbody>
-      </Table>
-    </div>
+    <Table label="Connections">
+      <TableHead>
+        <tr>
+          <ColumnHead>Connection</ColumnHead>
+          <ColumnHead>Environment</ColumnHead>
+          <ColumnHead className="max-md:hidden">Address</ColumnHead>
+          <ColumnHead className="max-md:hidden">Defined in</ColumnHead>
+          <ColumnHead>
+            <span className="sr-only">What to do</span>
+          </ColumnHead>
+        </tr>
+      </TableHead>
+      <tbody>
+        {connections.map((entry) => (
+          <TableRow key={entry.id}>
+            <RowHead>
+              <Link href={`/manage-dbs/${entry.id}`} className="inline-flex items-center gap-2 font-medium hover:text-accent-text">
+                <EngineMark engine={entry.engine} />
+                {ENGINES[entry.engine].label} / {entry.name}
+              </Link>
+            </RowHead>
+            <TableCell>
+              <EnvironmentLabel environment={entry.environment} />
+            </TableCell>
+            <TableCell className="max-w-96 truncate font-mono text-12 max-md:hidden">
+              {entry.missing ? (
+                <span className="font-sans text-amber-text">
+                  {entry.missing.reason}. {entry.missing.fix}
+                </span>
+              ) : (
+                `${entry.address}${entry.database ? ` / ${entry.database}` : ""}`
+              )}
+            </TableCell>
+            <TableCell className="max-md:hidden">{SOURCE[entry.source]}</TableCell>
+            <TableCell className="text-right">
+              {entry.source === "console" ? (
+                <Menu
+                  align="end"
+                  trigger={
+                    <IconButton size="sm" label={`More about ${ENGINES[entry.engine].label} / ${entry.name}`}>
+                      <Ellipsis aria-hidden />
+                    </IconButton>
+                  }
+                  items={[
+                    { label: "Edit", onSelect: () => onEdit(entry) },
+                    { label: "Remove", danger: true, onSelect: () => onRemove(entry) },
+                  ]}
+                />
+              ) : null}
+            </TableCell>
+          </TableRow>
+        ))}
+      </tbody>
+    </Table>
   );
 }
 
