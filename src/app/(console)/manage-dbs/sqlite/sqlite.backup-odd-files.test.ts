@@ -81,7 +81,11 @@ test("a log that another database of that name left behind is not replayed over 
   await expect(
     (async () => {
       const staged = await sqliteBackup.stage(artefact, connection, target, context());
-      return staged.keep().finally(() => staged.discard());
+      try {
+        return await staged.keep();
+      } finally {
+        await staged.discard();
+      }
     })(),
   ).rejects.toMatchObject({ code: "CONFLICT" });
   expect(existsSync(join(folder, "target.sqlite"))).toBe(false);

@@ -47,13 +47,13 @@ function target() {
 it.each(["a.b", "system.js", "rows"])("a collection %s that appears before its own is made is left alone", async (name) => {
   const { name: database, db } = target();
   const job = testJob();
-  let theirs: Promise<unknown> | null = null;
+  const theirs: Promise<unknown>[] = [];
   job.progress = (change) => {
-    if (change.itemsDone === 0) theirs ??= db.collection<{ _id: string }>(name).insertOne({ _id: "theirs" });
+    if (change.itemsDone === 0 && theirs.length === 0) theirs.push(db.collection<{ _id: string }>(name).insertOne({ _id: "theirs" }));
   };
   const outcome = mongodbBackup.stage(artefact, connection, { name: database }, job).then((staged) => staged.keep());
   await expect(outcome).rejects.toMatchObject({ name: "AppError" });
-  await theirs;
+  await Promise.all(theirs);
   expect(await db.collection<{ _id: string }>(name).find().toArray()).toEqual([{ _id: "theirs" }]);
   expect((await db.listCollections({}, { nameOnly: true }).toArray()).map((entry) => entry.name)).toEqual([name]);
 });
