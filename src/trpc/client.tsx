@@ -1,7 +1,6 @@
 "use client";
 import { QueryClientProvider, type QueryClient } from "@tanstack/react-query";
-import { httpBatchStreamLink, splitLink, type TRPCLink } from "@trpc/client";
-import { observable } from "@trpc/server/observable";
+import { httpBatchStreamLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import { createTRPCReact } from "@trpc/react-query";
 import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 import { useState, type ReactNode } from "react";
@@ -11,24 +10,6 @@ import type { AppRouter } from "@/trpc/root";
 export const trpc = createTRPCReact<AppRouter>();
 export type RouterInputs = inferRouterInputs<AppRouter>;
 export type RouterOutputs = inferRouterOutputs<AppRouter>;
-
-/** Subscriptions come with the first page that watches a job, not with every page. */
-const lazySubscriptionLink: TRPCLink<AppRouter> =
-  (runtime) =>
-  ({ op, next }) =>
-    observable((observer) => {
-      let stop: (() => void) | null = null;
-      let stopped = false;
-      void import("@/trpc/subscription-link").then(({ httpSubscriptionLink }) => {
-        if (stopped) return;
-        const { unsubscribe } = httpSubscriptionLink<AppRouter>({ url: url() })(runtime)({ op, next }).subscribe(observer);
-        stop = unsubscribe;
-      });
-      return () => {
-        stopped = true;
-        stop?.();
-      };
-    });
 
 /** For queries a page repeats by itself: they do not keep an unattended session alive. */
 export const PASSIVE = { trpc: { context: { passive: true } } } as const;
@@ -46,7 +27,7 @@ export function TrpcProvider({ children }: { children: ReactNode }) {
       links: [
         splitLink({
           condition: (operation) => operation.type === "subscription",
-          true: lazySubscriptionLink,
+          true: httpSubscriptionLink({ url: url() }),
           false: splitLink({
             condition: (operation) => operation.context["passive"] === true,
             true: httpBatchStreamLink({ url: url(), maxItems: 10, headers: { "x-console": "1", "x-console-passive": "1" } }),

@@ -1,5 +1,6 @@
 "use client";
 
+import dynamic from "next/dynamic";
 import { useQueryStates } from "nuqs";
 import { useMemo, useState } from "react";
 import { QueryError } from "@/components/query-error";
@@ -10,10 +11,15 @@ import { TableSkeleton } from "@/components/ui/skeleton";
 import { EmptyState } from "@/components/ui/states";
 import { formatCount } from "@/lib/format";
 import { trpc } from "@/trpc/client";
-import { AuditFilterBar } from "./audit-filter-bar";
 import { AuditTable } from "./audit-table";
 import { type AuditState, auditParsers, filtersOf } from "./audit.state";
-import { ChainControls } from "./chain-controls";
+
+/** Its place is kept, so that nothing moves when it comes. */
+const AuditFilterBar = dynamic(() => import("./audit-filter-bar").then((module) => module.AuditFilterBar), {
+  ssr: false,
+  loading: () => <div className="h-8" />,
+});
+const ChainControls = dynamic(() => import("./chain-controls").then((module) => module.ChainControls), { ssr: false });
 
 export function AuditPanel() {
   const [state, setState] = useQueryStates(auditParsers);

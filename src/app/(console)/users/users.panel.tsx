@@ -1,6 +1,7 @@
 "use client";
 
 import { Plus } from "lucide-react";
+import dynamic from "next/dynamic";
 import { parseAsStringLiteral, useQueryState } from "nuqs";
 import { useState } from "react";
 import { QueryError } from "@/components/query-error";
@@ -11,11 +12,12 @@ import { TableSkeleton } from "@/components/ui/skeleton";
 import { Tabs } from "@/components/ui/tabs";
 import { formatCounted } from "@/lib/format";
 import { trpc } from "@/trpc/client";
-import { AddUser } from "./add-user";
-import { GrantMatrix } from "./grant-matrix";
 import { PeopleTable } from "./people-table";
-import { AllSessions } from "./sessions-table";
-import { AllTokens } from "./tokens-table";
+
+const AddUser = dynamic(() => import("./add-user").then((module) => module.AddUser), { ssr: false });
+const GrantMatrix = dynamic(() => import("./grant-matrix").then((module) => module.GrantMatrix), { ssr: false });
+const AllSessions = dynamic(() => import("./sessions-table").then((module) => module.AllSessions), { ssr: false });
+const AllTokens = dynamic(() => import("./tokens-table").then((module) => module.AllTokens), { ssr: false });
 
 const VIEWS = ["people", "rights", "sessions", "tokens"] as const;
 

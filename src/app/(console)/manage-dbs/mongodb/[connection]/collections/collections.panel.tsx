@@ -11,10 +11,13 @@ import { Select } from "@/components/ui/select";
 import { EmptyState } from "@/components/ui/states";
 import { formatBytes } from "@/lib/format";
 import { trpc, type RouterOutputs } from "@/trpc/client";
-import { CollectionToolbar } from "./collection-toolbar";
 import { collectionHref, collectionsState } from "./collections.state";
 
 const loading = () => <GridSkeleton />;
+const CollectionToolbar = dynamic(() => import("./collection-toolbar").then((module) => module.CollectionToolbar), {
+  ssr: false,
+  loading: () => <div className="h-11" />,
+});
 const Documents = dynamic(() => import("./documents").then((module) => module.Documents), { ssr: false, loading });
 const IndexesView = dynamic(() => import("./indexes-view").then((module) => module.IndexesView), { ssr: false, loading });
 const SchemaView = dynamic(() => import("./schema-view").then((module) => module.SchemaView), { ssr: false, loading });

@@ -9,7 +9,7 @@ import { classNames } from "@/components/ui/class-names";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import { EmptyState } from "@/components/ui/states";
 import type { RedisBytes } from "../../redis.schema";
-import { KeyList, type KeyNews } from "./key-list";
+import type { KeyNews } from "./key-list";
 import { addressOf, nameOf, shownName } from "./key-names";
 import { keysState } from "./keys.state";
 
@@ -18,6 +18,7 @@ const loading = () => (
     <LinesSkeleton lines={8} />
   </div>
 );
+const KeyList = dynamic(() => import("./key-list").then((module) => module.KeyList), { ssr: false, loading });
 const KeyView = dynamic(() => import("./key-view").then((module) => module.KeyView), { ssr: false, loading });
 const PopularKeys = dynamic(() => import("./popular-keys").then((module) => module.PopularKeys), { ssr: false, loading });
 
