@@ -1,4 +1,5 @@
 "use client";
+import type { ReactNode } from "react";
 import { ErrorState, NotConnectedState } from "@/components/ui/states";
 
 /** The part of a failed call that a person may read; every tRPC error of the console has it. */
@@ -14,15 +15,18 @@ export function QueryError({
   error,
   onRetry,
   retrying = false,
+  actions,
   className,
 }: {
   error: ReadableError;
   onRetry?: () => void;
   retrying?: boolean;
+  /** Other ways out, before "Try again". */
+  actions?: ReactNode;
   className?: string;
 }) {
   const detail = [error.data?.detail, error.data?.requestId].filter(Boolean).join(", ") || undefined;
   const fix = error.data?.fix ?? undefined;
-  const common = { title: error.message, fix, onRetry, retrying, ...(className ? { className } : {}) };
+  const common = { title: error.message, fix, onRetry, retrying, actions, ...(className ? { className } : {}) };
   return NOT_CONNECTED.has(error.data?.app ?? "") ? <NotConnectedState {...common} detail={detail} /> : <ErrorState {...common} detail={detail} />;
 }

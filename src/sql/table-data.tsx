@@ -63,7 +63,12 @@ export function TableData({ engine, connection, table }: TableDataProps) {
           onPreferencesChange={setPreferences}
           body={
             failed ? (
-              <QueryError error={pages.error} onRetry={() => void pages.refetch()} retrying={pages.isFetching} />
+              <QueryError
+                error={pages.error}
+                onRetry={() => void pages.refetch()}
+                retrying={pages.isFetching}
+                actions={filters.length > 0 ? <Button onClick={() => void setState({ filters: [] })}>Clear filters</Button> : null}
+              />
             ) : first && rows.length === 0 ? (
               <NoRows table={table} filtered={filters.length} onClear={() => void setState({ filters: [] })} />
             ) : undefined
