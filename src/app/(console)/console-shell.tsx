@@ -1,6 +1,5 @@
 "use client";
-import dynamic from "next/dynamic";
-import { type ReactNode, useState } from "react";
+import { lazy, type ReactNode, Suspense, useState } from "react";
 import { AppShell } from "@/components/shell/app-shell";
 import { JobsPill } from "@/components/shell/jobs-pill";
 import { NAVIGATION_AREAS } from "@/components/shell/navigation";
@@ -10,8 +9,8 @@ import { jobShare, jobTitle } from "@/lib/job-words";
 import type { RouterOutputs } from "@/trpc/client";
 import { PASSIVE, trpc } from "@/trpc/client";
 
-const Palette = dynamic(() => import("./console-palette").then((module) => module.ConsolePalette), { ssr: false });
-const KeysList = dynamic(() => import("./console-keys").then((module) => module.ConsoleKeys), { ssr: false });
+const Palette = lazy(async () => ({ default: (await import("./console-palette")).ConsolePalette }));
+const KeysList = lazy(async () => ({ default: (await import("./console-keys")).ConsoleKeys }));
 
 export type ConnectionView = RouterOutputs["connections"]["list"]["connections"][number];
 
@@ -63,8 +62,10 @@ export function ConsoleShell({ user, theme: initialTheme, railWide, connections:
       onKeys={() => setOpen("keys")}
     >
       {children}
-      {open === "palette" ? <Palette connections={list.data.connections} onClose={() => setOpen(null)} /> : null}
-      {open === "keys" ? <KeysList onClose={() => setOpen(null)} /> : null}
+      <Suspense fallback={null}>
+        {open === "palette" ? <Palette connections={list.data.connections} onClose={() => setOpen(null)} /> : null}
+        {open === "keys" ? <KeysList onClose={() => setOpen(null)} /> : null}
+      </Suspense>
     </AppShell>
   );
 }
