@@ -19,11 +19,15 @@ import { Segmented } from "@/components/ui/segmented";
 import { TableSkeleton } from "@/components/ui/skeleton";
 import { EmptyState } from "@/components/ui/states";
 import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
-import { BackupTimeline, TimelineLegend } from "@/components/ui/timeline";
 import { ENGINES, type EngineId } from "@/engines";
 import { formatBytes, formatCount, formatCounted, formatDuration } from "@/lib/format";
 import { PASSIVE, trpc } from "@/trpc/client";
 
+const BackupTimeline = dynamic(() => import("@/components/ui/timeline").then((module) => module.BackupTimeline), {
+  ssr: false,
+  loading: () => <div className="h-24" />,
+});
+const TimelineLegend = dynamic(() => import("@/components/ui/timeline").then((module) => module.TimelineLegend), { ssr: false });
 const RunningJob = dynamic(() => import("@/backups/running-job").then((module) => module.RunningJob), { ssr: false });
 
 const SHOW = ["all", "verified", "failed"] as const;

@@ -11,7 +11,6 @@ import { TableSkeleton } from "@/components/ui/skeleton";
 import { EmptyState } from "@/components/ui/states";
 import { formatCount } from "@/lib/format";
 import { trpc } from "@/trpc/client";
-import { AuditTable } from "./audit-table";
 import { type AuditState, auditParsers, filtersOf } from "./audit.state";
 
 /** Its place is kept, so that nothing moves when it comes. */
@@ -19,6 +18,7 @@ const AuditFilterBar = dynamic(() => import("./audit-filter-bar").then((module) 
   ssr: false,
   loading: () => <div className="h-8" />,
 });
+const AuditTable = dynamic(() => import("./audit-table").then((module) => module.AuditTable), { ssr: false, loading: () => <TableSkeleton columns={7} /> });
 const ChainControls = dynamic(() => import("./chain-controls").then((module) => module.ChainControls), { ssr: false });
 
 export function AuditPanel() {

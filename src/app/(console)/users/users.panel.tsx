@@ -12,8 +12,8 @@ import { TableSkeleton } from "@/components/ui/skeleton";
 import { Tabs } from "@/components/ui/tabs";
 import { formatCounted } from "@/lib/format";
 import { trpc } from "@/trpc/client";
-import { PeopleTable } from "./people-table";
 
+const PeopleTable = dynamic(() => import("./people-table").then((module) => module.PeopleTable), { ssr: false, loading: () => <TableSkeleton columns={6} /> });
 const AddUser = dynamic(() => import("./add-user").then((module) => module.AddUser), { ssr: false });
 const GrantMatrix = dynamic(() => import("./grant-matrix").then((module) => module.GrantMatrix), { ssr: false });
 const AllSessions = dynamic(() => import("./sessions-table").then((module) => module.AllSessions), { ssr: false });

@@ -4,7 +4,6 @@ import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useQueryStates } from "nuqs";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
-import { ObjectList } from "@/components/object-list";
 import { QueryError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import { Select } from "@/components/ui/select";
@@ -17,6 +16,10 @@ const loading = () => <GridSkeleton />;
 const CollectionToolbar = dynamic(() => import("./collection-toolbar").then((module) => module.CollectionToolbar), {
   ssr: false,
   loading: () => <div className="h-11" />,
+});
+const ObjectList = dynamic(() => import("@/components/object-list").then((module) => module.ObjectList), {
+  ssr: false,
+  loading: () => <div className="h-56 shrink-0 border-line bg-surface md:h-auto md:w-54 md:border-r" />,
 });
 const Documents = dynamic(() => import("./documents").then((module) => module.Documents), { ssr: false, loading });
 const IndexesView = dynamic(() => import("./indexes-view").then((module) => module.IndexesView), { ssr: false, loading });
