@@ -131,8 +131,11 @@ async function perform({ jobId, job, running, scratchDir, run }: Turn): Promise<
     jobId,
     scratchDir,
     progress(change) {
+      const isNewPhase = change.phase !== undefined && change.phase !== running.progress.phase;
       running.progress = { ...running.progress, ...change };
-      flush.soon();
+      // What a crash must know is written at once: which phase it was in.
+      if (isNewPhase) void flush.now();
+      else flush.soon();
     },
     log: (line) => logLine(jobId, running, line),
     child(pid) {

@@ -32,6 +32,9 @@ async function removeScratch(jobId: string): Promise<void> {
   for (const name of await readdir(tmpdir())) if (name.startsWith(scratchPrefix(jobId))) await rm(join(tmpdir(), name), { recursive: true, force: true });
 }
 
+/** The last phase: then the copy may stand under its name already. */
+const wasKeeping = (job: JobRow): boolean => (JSON.parse(job.progress) as { phase?: string }).phase === "Keep";
+
 async function sweepJob(job: JobRow, engineOf: (connectionId: string) => BackupEngine): Promise<void> {
   for (const child of JSON.parse(job.children) as ChildIdentity[]) {
     if (endChild(child)) await insertLine(job.id, `ended the process ${child.pid} that was left running`);
@@ -42,7 +45,8 @@ async function sweepJob(job: JobRow, engineOf: (connectionId: string) => BackupE
   if (job.kind === "restore" && request.target) {
     try {
       await engineOf(job.connection_id).sweep(await connectionById(job.connection_id), { jobId: job.id, target: request.target });
-      await insertLine(job.id, "cleared what was restored aside; nothing was changed");
+      await insertLine(job.id, wasKeeping(job) ? "cleared what was still aside" : "cleared what was restored aside; nothing was changed");
+      if (wasKeeping(job)) detail = `It was giving the restored copy its name: look whether ${request.target} is there, it is whole if it is.`;
     } catch (error) {
       detail = `What was restored aside could not be cleared: ${error instanceof Error ? error.message : "unknown"}`;
       logger().error({ jobId: job.id, error }, "sweep failed");

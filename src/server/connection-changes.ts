@@ -111,6 +111,7 @@ async function saveConnection(connection: Connection, options: { createdBy: stri
           await db
             .insertInto("grants")
             .values({ ...grant, connection_id: row.id })
+            .onConflict((conflict) => conflict.doUpdateSet({ role: grant.role }))
             .execute();
       });
   } catch (cause) {
@@ -143,11 +144,11 @@ function replacedTarget(parts: ConnectionParts): { address: string; secret: stri
   return { address: connection.address, secret: seal(connection.url.reveal(), secretBinding(connection.id, connection.address)) };
 }
 
+/** Forgets a connection. Grants stay: one added later under the same name must not be open to whom it was closed. */
 export async function removeConnection(id: string): Promise<void> {
   const removed = await controlPlane().deleteFrom("connections").where("id", "=", id).executeTakeFirst();
   if (removed.numDeletedRows === 0n)
     throw new AppError("NOT_FOUND", "There is no such connection that can be removed", { fix: "Connections of the environment are changed there." });
-  await controlPlane().deleteFrom("grants").where("connection_id", "=", id).execute();
 }
 
 /** The origin's server was accepted before, by the environment or by an admin: its URL is not judged again, only its name is new. */

@@ -10,6 +10,8 @@ import type { EngineServer } from "@/server/engine-server";
 import { AppError } from "@/server/errors";
 import { effectiveRole, may } from "@/server/grants";
 import { openAuditExport } from "@/server/audit-export";
+import { LIMITS } from "@/server/limits";
+import { single } from "@/server/single";
 import { spendTicket, type FileRequest } from "@/server/tickets";
 
 export interface FileStream {
@@ -36,17 +38,41 @@ type Opened = Omit<FileStream, "body"> & { source: Readable };
 
 /** Spends the ticket, checks the right again, opens the source. @throws AppError before the first byte */
 export async function openStream(options: OpenOptions): Promise<FileStream> {
-  const request = await spendTicket(options.principal, options.ticket);
-  await checkRight(options, request);
-  const opened = await open(options, request);
-  const { source, ...rest } = opened;
+  const leave = enter(options.principal.userId);
+  let source: Readable | null = null;
   try {
-    return { ...rest, body: await auditedBody({ options, request, source, fileName: opened.fileName }) };
+    const request = await spendTicket(options.principal, options.ticket);
+    await checkRight(options, request);
+    const opened = await open(options, request);
+    source = opened.source;
+    // Whatever ends the transfer closes its source.
+    source.once("close", leave);
+    const { source: body, ...rest } = opened;
+    return { ...rest, body: await auditedBody({ options, request, source: body, fileName: opened.fileName }) };
   } catch (error) {
     // No audit row, no file: what was opened for it (a cursor, a transaction) is closed again.
-    source.destroy();
+    source?.destroy();
+    leave();
     throw error;
   }
+}
+
+/** A slow reader holds a session of the database: as many as a person may have running queries. @throws AppError TOO_MANY_REQUESTS */
+function enter(userId: string): () => void {
+  const open = single("open-streams", () => new Map<string, number>());
+  const mine = open.get(userId) ?? 0;
+  if (mine >= LIMITS.runningQueriesPerUser) {
+    throw new AppError("TOO_MANY_REQUESTS", `${mine} of your files are on their way already`, { fix: "Wait until one has arrived.", retryAfterSeconds: 5 });
+  }
+  open.set(userId, mine + 1);
+  let left = false;
+  return () => {
+    if (left) return;
+    left = true;
+    const now = (open.get(userId) ?? 1) - 1;
+    if (now === 0) open.delete(userId);
+    else open.set(userId, now);
+  };
 }
 
 const actionOf = (request: FileRequest) => (request.kind === "export" ? "export" : request.kind === "audit" ? "administer" : "download");
