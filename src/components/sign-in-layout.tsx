@@ -1,4 +1,4 @@
-import { BadgeCheck, Lock, Star, Undo2 } from "lucide-react";
+import { BadgeCheck, Binary, Copy, Lock } from "lucide-react";
 import type { ReactNode } from "react";
 import { EngineMark } from "@/components/engine-mark";
 import { LogoTile } from "@/components/shell/logo-tile";
@@ -18,9 +18,9 @@ const promises = [
     title: "Good means read back whole",
     text: "Every backup is read to its end, every count compared, before it is called good.",
   },
-  { Icon: Star, look: "fill-gold text-gold", title: "Proved means restored", text: "A drill restores it aside, compares every object and drops the copy." },
-  { Icon: Undo2, look: "text-accent-text", title: "A restore can be undone", text: "All or nothing, swapped in one step, the old data kept beside." },
-  { Icon: Lock, look: "text-fg-2", title: "A viewer cannot write", text: "The database itself refuses, not a filter in front of it." },
+  { Icon: Copy, look: "text-accent-text", title: "A restore stands aside", text: "Into a new name, compared with the manifest, kept only when equal." },
+  { Icon: Binary, look: "text-code-num", title: "A value stays what it is", text: "Every digit, byte and NULL comes through screen, export and backup." },
+  { Icon: Lock, look: "text-fg-2", title: "Rights are asked each time", text: "Role and grant are read again on every call, and every denial is logged." },
 ];
 
 /** The page around the sign-in and set-up forms: the form left, what the console stands for right. */
