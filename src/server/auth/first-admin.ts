@@ -25,8 +25,8 @@ export async function ensureFirstAdmin(): Promise<{ setUpUrl: string | null }> {
   if (ADMIN_EMAIL !== undefined && ADMIN_PASSWORD !== undefined) {
     const admin = await ensureAdmin({ email: ADMIN_EMAIL.toLowerCase(), password: ADMIN_PASSWORD });
     await ensureEnvironmentToken(admin);
-    return { setUpUrl: null };
   }
+  // A password that was refused (the log says why) leaves nobody: then the link is the way in.
   if (await anyUser()) return { setUpUrl: null };
   const token = newToken();
   await writeSetting(SET_UP_TOKEN, sha256Hex(token));
