@@ -63,9 +63,11 @@ export function RestorePlanView({ plan, itemWord }: { plan: RestorePlan; itemWor
               </span>
             }
           />
-          {plan.checks.map((check) => (
-            <ListRow key={check.title} icon={SIGN[check.result]} title={check.title} detail={check.detail} />
-          ))}
+          <ul>
+            {plan.checks.map((check) => (
+              <ListRow key={check.title} icon={SIGN[check.result]} title={check.title} detail={check.detail} />
+            ))}
+          </ul>
         </Panel>
         <Panel>
           <PanelHead title={`Way: ${plan.way}`} {...(plan.bytesNeeded === null ? {} : { note: `needs ${formatBytes(plan.bytesNeeded)}` })} />

@@ -77,14 +77,16 @@ function Restored({ engine, outcome }: { engine: EngineId; outcome: Outcome }) {
           {outcome.skipped.length > 0 ? (
             <Panel>
               <PanelHead title="Skipped" />
-              {outcome.skipped.map((entry) => (
-                <ListRow
-                  key={`${entry.name} ${entry.reason}`}
-                  icon={<SkipForward className="text-amber" aria-hidden />}
-                  title={`${entry.name}: ${formatCount(entry.count)}`}
-                  detail={entry.reason}
-                />
-              ))}
+              <ul>
+                {outcome.skipped.map((entry) => (
+                  <ListRow
+                    key={`${entry.name} ${entry.reason}`}
+                    icon={<SkipForward className="text-amber" aria-hidden />}
+                    title={`${entry.name}: ${formatCount(entry.count)}`}
+                    detail={entry.reason}
+                  />
+                ))}
+              </ul>
             </Panel>
           ) : null}
           <Panel>
@@ -145,7 +147,9 @@ function Failed({ job, back }: { job: JobView; back: string }) {
             </ButtonLink>
           }
         />
-        <ListRow icon={<CircleX className="text-red" aria-hidden />} title={job.error?.message ?? job.state} detail={job.error?.fix} />
+        <ul>
+          <ListRow icon={<CircleX className="text-red" aria-hidden />} title={job.error?.message ?? job.state} detail={job.error?.fix} />
+        </ul>
         {job.error?.detail ? (
           <PanelBody>
             <code className="block rounded-md border border-line bg-sunken p-3 font-mono text-12 break-words">{job.error.detail}</code>

@@ -93,19 +93,21 @@ export function AttentionList({ entries, checking }: { entries: readonly Attenti
   if (entries.length === 0) return <p className="px-4 py-4 text-fg-2">{checking ? "Looking at every database." : "Nothing needs you."}</p>;
   return (
     <>
-      {entries.slice(0, SHOWN).map((entry) => (
-        <ListRow
-          key={entry.id}
-          icon={entry.icon}
-          title={entry.title}
-          detail={entry.detail}
-          end={
-            <TextLink href={entry.href} aria-label={`${entry.action}: ${entry.title}, ${entry.detail}`}>
-              {entry.action}
-            </TextLink>
-          }
-        />
-      ))}
+      <ul>
+        {entries.slice(0, SHOWN).map((entry) => (
+          <ListRow
+            key={entry.id}
+            icon={entry.icon}
+            title={entry.title}
+            detail={entry.detail}
+            end={
+              <TextLink href={entry.href} aria-label={`${entry.action}: ${entry.title}, ${entry.detail}`}>
+                {entry.action}
+              </TextLink>
+            }
+          />
+        ))}
+      </ul>
       {entries.length > SHOWN ? <p className="px-4 py-2 text-12 text-fg-3">{entries.length - SHOWN} more</p> : null}
     </>
   );

@@ -22,7 +22,13 @@ export function RecentJobs() {
       </div>
     );
   if (query.data.jobs.length === 0) return <p className="px-4 py-4 text-fg-2">No job has run yet.</p>;
-  return query.data.jobs.map((job) => <RecentJob key={job.id} job={job} />);
+  return (
+    <ul>
+      {query.data.jobs.map((job) => (
+        <RecentJob key={job.id} job={job} />
+      ))}
+    </ul>
+  );
 }
 
 function RecentJob({ job }: { job: JobView }) {

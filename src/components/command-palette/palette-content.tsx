@@ -98,10 +98,10 @@ function Palette({ items, search, context, onClose }: Omit<CommandPaletteProps, 
           </span>
         ) : null}
       </div>
+      <p role="status" className="sr-only">
+        {asking ? "Searching" : ""}
+      </p>
       <Command.List label="Results" className="max-h-[min(480px,60dvh)] overflow-y-auto px-1.5 pb-2">
-        <p role="status" className="sr-only">
-          {asking ? "Searching" : ""}
-        </p>
         {groups.map((group) => (
           <Command.Group
             key={group.name}

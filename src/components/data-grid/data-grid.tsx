@@ -231,7 +231,13 @@ function Grid(props: DataGridProps) {
           />
         )
       ) : (
-        <div className="sticky left-0 flex min-h-0 w-full grow flex-col justify-center">{body}</div>
+        <div role="rowgroup" className="sticky left-0 flex min-h-0 w-full grow flex-col">
+          <div role="row" className="flex min-h-0 grow flex-col">
+            <div role="gridcell" aria-colspan={layout.columnCount} className="flex min-h-0 grow flex-col justify-center">
+              {body}
+            </div>
+          </div>
+        </div>
       )}
     </div>
   );

@@ -55,7 +55,7 @@ export interface ListRowProps {
   className?: string;
 }
 
-/** A row of two lines with a sign: warnings, jobs, checks, things that need attention. */
+/** A row of two lines with a sign, in a `<ul>`: warnings, jobs, checks, things that need attention. */
 export function ListRow({ icon, title, detail, end, className }: ListRowProps) {
   return (
     <li className={classNames("flex min-h-12 items-center gap-3 border-b border-line-soft px-4 py-2 last:border-b-0", className)}>

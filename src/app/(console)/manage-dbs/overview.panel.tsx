@@ -76,8 +76,10 @@ function SafetyPanel({ engine, connection, mayBackUp }: { engine: EngineId; conn
   return (
     <Panel>
       <PanelHead title="Safety" end={<TextLink href={href}>All backups</TextLink>} />
-      <LastGood backup={good} engine={engine} mayBackUp={mayBackUp} connection={connection} loading={query.isPending} />
-      <ListRow icon={<Star className="text-fg-3" aria-hidden />} title="Never proved" detail="a backup is proved when it was restored and compared" />
+      <ul>
+        <LastGood backup={good} engine={engine} mayBackUp={mayBackUp} connection={connection} loading={query.isPending} />
+        <ListRow icon={<Star className="text-fg-3" aria-hidden />} title="Never proved" detail="a backup is proved when it was restored and compared" />
+      </ul>
       {query.data ? (
         <div className="border-t border-line-soft px-4 py-3">
           <TimelineStrip backups={timelineOf(backups)} now={new Date(query.dataUpdatedAt).toISOString()} size="overview" />
@@ -195,18 +197,20 @@ function WarningsPanel({ overview }: { overview: Overview }) {
         }
       />
       {warnings.length === 0 ? <p className="px-4 py-4 text-13 text-fg-2">Nothing that needs you.</p> : null}
-      {warnings.map((warning) => (
-        <ListRow
-          key={warning.title}
-          icon={LEVEL[warning.level]}
-          title={warning.title}
-          detail={
-            <>
-              {warning.detail} {warning.fix}
-            </>
-          }
-        />
-      ))}
+      <ul>
+        {warnings.map((warning) => (
+          <ListRow
+            key={warning.title}
+            icon={LEVEL[warning.level]}
+            title={warning.title}
+            detail={
+              <>
+                {warning.detail} {warning.fix}
+              </>
+            }
+          />
+        ))}
+      </ul>
     </Panel>
   );
 }

@@ -50,11 +50,13 @@ export function JobPanel({ id }: { id: string }) {
       {job.endedAt === null ? <RunningJob jobId={id} onEnd={() => void query.refetch()} /> : null}
       {job.error ? (
         <Panel>
-          <ListRow
-            icon={<CircleX className="text-red" aria-hidden />}
-            title={job.error.message}
-            detail={[job.error.fix, job.error.detail].filter(Boolean).join(" ")}
-          />
+          <ul>
+            <ListRow
+              icon={<CircleX className="text-red" aria-hidden />}
+              title={job.error.message}
+              detail={[job.error.fix, job.error.detail].filter(Boolean).join(" ")}
+            />
+          </ul>
         </Panel>
       ) : null}
       <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_332px]">
