@@ -53,20 +53,22 @@ export async function backUp(page: Page): Promise<string> {
   const seen = await watchProgress(page);
   await page.getByRole("button", { name: "Back up now" }).first().click();
   await expect(badges).toHaveCount(before + 1, { timeout: 60_000 });
-  expect(await seen(), "phases that the running backup showed").not.toEqual([]);
+  expect(await seen(), "signs of the running backup").not.toEqual([]);
   await page.getByRole("region", { name: "Backups" }).getByRole("rowheader").first().getByRole("link").click();
   await expect(page.getByRole("heading", { level: 1, name: /^Backup of/ })).toBeVisible();
   await expect(page.getByText("The file was read back whole")).toBeVisible();
   return page.locator("code", { hasText: /^[0-9a-f]{64}$/ }).innerText();
 }
 
-/** Notes every phase that a progress bar shows, however short it is. */
+/** Notes every sign of a running job that the page shows, however short it is: its bar, its badge, the pill above. */
 async function watchProgress(page: Page): Promise<() => Promise<string[]>> {
   await page.evaluate(() => {
     const seen = new Set<string>();
     Object.assign(globalThis, { seenProgress: seen });
     const look = (): void => {
-      for (const bar of document.querySelectorAll('main [role="progressbar"]')) seen.add(bar.getAttribute("aria-label") ?? "");
+      for (const bar of document.querySelectorAll('[role="progressbar"]')) seen.add(bar.getAttribute("aria-label") ?? "");
+      for (const cell of document.querySelectorAll("main td")) if (cell.textContent === "running") seen.add("running");
+      if (document.querySelector('header a[href^="/jobs/"]')) seen.add("pill");
     };
     new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
   });
