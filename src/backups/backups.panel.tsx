@@ -3,6 +3,7 @@ import { Ellipsis, RotateCcw } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { parseAsStringLiteral, useQueryState } from "nuqs";
+import { useEffect } from "react";
 import { BackUpButton } from "@/backups/back-up-button";
 import { BackupBadges } from "@/backups/backup-badges";
 import { timelineOf } from "@/backups/timeline-of";
@@ -28,7 +29,8 @@ const BackupTimeline = dynamic(() => import("@/components/ui/timeline").then((mo
   loading: () => <div className="h-24" />,
 });
 const TimelineLegend = dynamic(() => import("@/components/ui/timeline").then((module) => module.TimelineLegend), { ssr: false });
-const RunningJob = dynamic(() => import("@/backups/running-job").then((module) => module.RunningJob), { ssr: false });
+const loadRunningJob = () => import("@/backups/running-job");
+const RunningJob = dynamic(() => loadRunningJob().then((module) => module.RunningJob), { ssr: false });
 
 const SHOW = ["all", "verified", "failed"] as const;
 const REFRESH_MS = 10_000;
@@ -46,6 +48,8 @@ interface BackupsPanelProps {
 export function BackupsPanel({ engine, connection, may }: BackupsPanelProps) {
   const query = trpc[engine].backups.list.useQuery({ connection, limit: 200 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   const running = query.data?.backups.filter((backup) => backup.state === "running") ?? [];
+  // Here before it is needed: a small backup is over within a second.
+  useEffect(() => void loadRunningJob(), []);
   return (
     <div className="flex flex-col gap-3.5 p-4 max-md:p-3">
       <BackupsView
