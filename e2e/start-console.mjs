@@ -3,7 +3,7 @@
  * a run finds nothing of the run before. Ends it, and removes both, when it is told to stop. Settings come from playwright.config.ts.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,8 @@ if (!existsSync(join(build, "BUILD_ID"))) {
   process.exit(1);
 }
 
-const directory = mkdtempSync(join(tmpdir(), "console-browser-test-"));
+const directory = process.env.E2E_DIRECTORY || mkdtempSync(join(tmpdir(), "console-browser-test-"));
+mkdirSync(directory, { recursive: true, mode: 0o700 });
 const clean = () => rmSync(directory, { recursive: true, force: true });
 process.once("exit", clean);
 

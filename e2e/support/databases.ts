@@ -13,8 +13,15 @@ export function uniqueName(label: string): string {
   return `${label}_${Math.random().toString(36).slice(2, 10)}`;
 }
 
-export async function inPostgres<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: address("POSTGRES_ADMIN_URL") });
+/** The address of another database on the same server. */
+export function postgresUrl(database: string): string {
+  const url = new URL(address("POSTGRES_ADMIN_URL"));
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+export async function inPostgres<T>(work: (client: pg.Client) => Promise<T>, url = address("POSTGRES_ADMIN_URL")): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
     return await work(client);

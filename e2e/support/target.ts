@@ -4,6 +4,8 @@
  */
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -17,6 +19,8 @@ interface Target {
   token: string;
   /** Somebody else has started it: its label is not "production" and its data are not ours alone. */
   isRunning: boolean;
+  /** Where the console keeps its data and its copy of the SQLite file; null for one that runs already. */
+  directory: string | null;
   /** What `start-console.mjs` is given, beside the addresses of the databases in the environment. */
   serverEnv: Record<string, string>;
 }
@@ -54,6 +58,7 @@ function runningTarget(baseURL: string): Target {
     password: needed("ADMIN_PASSWORD"),
     token: needed("ADMIN_API_TOKEN"),
     isRunning: true,
+    directory: null,
     serverEnv: {},
   };
 }
@@ -65,7 +70,10 @@ async function ownTarget(): Promise<Target> {
   const password = kept("E2E_ADMIN_PASSWORD", `browser ${secret()}`);
   const token = kept("E2E_ADMIN_API_TOKEN", secret());
   const authSecret = kept("E2E_AUTH_SECRET", secret());
+  const directory = kept("E2E_DIRECTORY", join(tmpdir(), `console-browser-test-${secret().slice(0, 8)}`));
   const serverEnv = {
+    E2E_DIRECTORY: directory,
+    CONSOLE_DATA_DIR: join(directory, "data"),
     PORT: port,
     HOST: "127.0.0.1",
     CONSOLE_URL: baseURL,
@@ -82,7 +90,7 @@ async function ownTarget(): Promise<Target> {
     NODE_ENV: "production",
     LOG_LEVEL: "warn",
   };
-  return { baseURL, email, password, token, isRunning: false, serverEnv };
+  return { baseURL, email, password, token, isRunning: false, directory, serverEnv };
 }
 
 export const target: Target = running ? runningTarget(running) : await ownTarget();
