@@ -42,7 +42,13 @@ export interface ArchiveReader {
 export function openArchiveReader(tools: PostgresTools, context: Pick<JobContext, "child" | "scratchDir">): ArchiveReader {
   const walk = new ArchiveWalk();
   const counter = new RowCounter();
-  const process = startTool({ file: tools.pgRestore, arguments: READ_ARGUMENTS, environment: { LC_ALL: "C", HOME: context.scratchDir }, context });
+  const process = startTool({
+    file: tools.pgRestore,
+    arguments: READ_ARGUMENTS,
+    environment: { LC_ALL: "C", HOME: context.scratchDir },
+    context,
+    background: true,
+  });
   const counted = countRows(process, counter);
   // What is wrong is said with the next bytes, not only after the last.
   let failure: unknown;

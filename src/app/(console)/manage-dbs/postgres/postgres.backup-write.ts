@@ -148,18 +148,44 @@ async function copy(streams: { dump: ToolProcess; output: Writable; reader: Arch
   const { dump, output, reader, context } = streams;
   const stored = finished(output, { readable: false });
   stored.catch(() => undefined);
+  const behind = readBehind(reader);
   let bytes = 0;
   for await (const chunk of dump.stdout) {
-    const [taken] = await Promise.all([writeOrGone(output, chunk as Buffer), reader.write(chunk as Buffer)]);
+    const [taken] = await Promise.all([writeOrGone(output, chunk as Buffer), behind.add(chunk as Buffer)]);
     if (!taken) await stored.then(() => Promise.reject(new Error("the store closed its file")));
     bytes += (chunk as Buffer).length;
     context.progress({ bytesDone: bytes, itemsDone: reader.rows });
   }
   await dump.done;
   output.end();
-  const [content] = await Promise.all([reader.end(), stored]);
+  const [content] = await Promise.all([behind.end().then(() => reader.end()), stored]);
   context.progress({ bytesDone: bytes, bytesTotal: bytes, itemsDone: reader.rows });
   return content;
+}
+
+/** How far the reader may be behind the dump, in bytes: what is held in memory at most. */
+const BEHIND_MAX = 32 * 1024 * 1024;
+
+/** Gives bytes to the reader without making the dump wait for it, up to a bound. Throws what the reader throws. */
+function readBehind(reader: ArchiveReader): { add(chunk: Buffer): Promise<void>; end(): Promise<void> } {
+  let waiting = 0;
+  let failure: unknown;
+  let last: Promise<void> = Promise.resolve();
+  return {
+    async add(chunk) {
+      if (failure !== undefined) await last;
+      waiting += chunk.length;
+      last = last.then(async () => {
+        await reader.write(chunk);
+        waiting -= chunk.length;
+      });
+      last.catch((error: unknown) => {
+        failure ??= error;
+      });
+      if (waiting > BEHIND_MAX) await last;
+    },
+    end: () => last,
+  };
 }
 
 function reportLine(line: string, context: JobContext): void {

@@ -2,6 +2,7 @@ import "server-only";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { rootCertificates } from "node:tls";
@@ -34,6 +35,17 @@ export interface ToolCall {
   /** Each line the tool says on stderr. */
   onLine?: (line: string) => void;
   context: Pick<JobContext, "child">;
+  /** It may take longer, so that others do not. */
+  background?: boolean;
+}
+
+/** Lets the others go first on a busy machine. */
+function giveWay(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended already, or the system knows no priorities.
+  }
 }
 
 /** Starts a tool. Throws nothing: a tool that cannot be started rejects `done` with TOOL_MISSING. */
@@ -44,7 +56,10 @@ export function startTool(call: ToolCall): ToolProcess {
     env: call.environment as unknown as NodeJS.ProcessEnv,
     stdio: ["pipe", "pipe", "pipe"],
   });
-  if (child.pid !== undefined) call.context.child(child.pid);
+  if (child.pid !== undefined) {
+    call.context.child(child.pid);
+    if (call.background) giveWay(child.pid);
+  }
   const said = lastLines(child.stderr, call);
   const done = endOf(child, call, said);
   done.catch(() => undefined);
