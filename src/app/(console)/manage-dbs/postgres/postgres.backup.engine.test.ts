@@ -231,14 +231,16 @@ describe("damage", () => {
     const bytes = await readFile(artefact.path);
     let found = 0;
     for (let attempt = 0; attempt < 200; attempt += 1) {
-      const at = Math.floor(Math.random() * bytes.length);
+      // The second half of the file is compressed rows, each block with a checksum of its own: there pg_restore itself must see it.
+      const from = attempt < 60 ? Math.ceil(bytes.length / 2) : 0;
+      const at = from + Math.floor(Math.random() * (bytes.length - from));
       const flipped = Buffer.from(bytes);
       flipped[at] = (flipped[at] ?? 0) ^ (1 << (attempt % 8));
       expect(createHash("sha256").update(flipped).digest("hex")).not.toBe(hash);
       if (attempt < 60) await verifyBytes(flipped).catch(() => (found += 1));
     }
-    // Nearly all of the file is compressed rows with a checksum of their own. What changes a name or comment only is SHA-256's to find.
-    expect(found).toBeGreaterThan(50);
+    // What changes a name or comment only, further up, is SHA-256's to find.
+    expect(found).toBe(60);
   }, 120_000);
 });
 
