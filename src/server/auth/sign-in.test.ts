@@ -48,7 +48,8 @@ describe("credentials", () => {
     const started = performance.now();
     expect((await refusal(attempt(user.email, "x".repeat(10_000_000)))).code).toBe("INVALID");
     expect((await refusal(attempt(user.email, "x".repeat(129)))).code).toBe("INVALID");
-    expect(performance.now() - started).toBeLessThan(20);
+    // A password that is looked at takes at least 150 ms; these never come so far.
+    expect(performance.now() - started).toBeLessThan(100);
   });
 
   it("A6: an unknown user, a wrong password and a disabled account are answered alike, in the same time", async () => {
