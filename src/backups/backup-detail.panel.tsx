@@ -151,8 +151,10 @@ function Objects({ backup }: { backup: Detail }) {
           <TableHead>
             <tr>
               <ColumnHead>Object</ColumnHead>
-              <ColumnHead>Kind</ColumnHead>
-              <ColumnHead number>In file</ColumnHead>
+              <ColumnHead className="max-md:hidden">Kind</ColumnHead>
+              <ColumnHead number className="max-md:hidden">
+                In file
+              </ColumnHead>
               <ColumnHead number>{itemsWord(backup.engine)} in backup</ColumnHead>
               <ColumnHead>Counts</ColumnHead>
             </tr>
@@ -160,9 +162,11 @@ function Objects({ backup }: { backup: Detail }) {
           <tbody>
             {shown.map((object) => (
               <TableRow key={object.name}>
-                <RowHead className="break-all">{object.name}</RowHead>
-                <TableCell>{object.kind}</TableCell>
-                <TableCell number>{object.bytes === null ? "" : formatBytes(object.bytes)}</TableCell>
+                <RowHead className="min-w-36 break-all">{object.name}</RowHead>
+                <TableCell className="max-md:hidden">{object.kind}</TableCell>
+                <TableCell number className="max-md:hidden">
+                  {object.bytes === null ? "" : formatBytes(object.bytes)}
+                </TableCell>
                 <TableCell number className="font-medium">
                   {object.count === null ? "" : formatCount(object.count)}
                 </TableCell>

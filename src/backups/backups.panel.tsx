@@ -145,9 +145,11 @@ function BackupTable({ backups, may, withConnection }: { backups: readonly Backu
       <TableHead>
         <tr>
           <ColumnHead>When</ColumnHead>
-          {withConnection ? <ColumnHead>Connection</ColumnHead> : null}
+          {withConnection ? <ColumnHead className="max-md:hidden">Connection</ColumnHead> : null}
           <ColumnHead>State</ColumnHead>
-          <ColumnHead number>Size</ColumnHead>
+          <ColumnHead number className="max-md:hidden">
+            Size
+          </ColumnHead>
           <ColumnHead number className="max-md:hidden">
             Objects
           </ColumnHead>
@@ -180,15 +182,20 @@ function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may
   return (
     <TableRow>
       <RowHead>
-        <Link href={backupHref(backup)} className="font-medium hover:text-accent-text">
+        <Link href={backupHref(backup)} className="font-medium whitespace-nowrap hover:text-accent-text">
           <RelativeTime time={backup.startedAt} show="moment" />
         </Link>{" "}
-        <span className="text-12 font-normal text-fg-3">
+        <span className="text-12 font-normal whitespace-nowrap text-fg-3">
           <RelativeTime time={backup.startedAt} />
+        </span>
+        <span className="block pb-1 text-12 font-normal text-fg-2 md:hidden">
+          {withConnection ? `${ENGINES[backup.engine].label} / ${backup.connectionId.slice(backup.engine.length + 1)}` : null}
+          {withConnection && backup.bytes !== null ? " · " : null}
+          {backup.bytes === null ? null : formatBytes(backup.bytes)}
         </span>
       </RowHead>
       {withConnection ? (
-        <TableCell>
+        <TableCell className="max-md:hidden">
           <span className="inline-flex items-center gap-2">
             <EngineMark engine={backup.engine} />
             {ENGINES[backup.engine].label} / {backup.connectionId.slice(backup.engine.length + 1)}
@@ -198,7 +205,7 @@ function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may
       <TableCell>
         <BackupBadges backup={backup} />
       </TableCell>
-      <TableCell number className="font-medium">
+      <TableCell number className="font-medium max-md:hidden">
         {backup.bytes === null ? "" : formatBytes(backup.bytes)}
       </TableCell>
       <TableCell number className="max-md:hidden">
@@ -217,7 +224,7 @@ function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may
       <TableCell className="text-right">
         <span className="inline-flex items-center gap-1">
           {complete && may.restore ? (
-            <ButtonLink size="sm" href={backupHref(backup, "/restore")}>
+            <ButtonLink size="sm" className="max-md:hidden" href={backupHref(backup, "/restore")}>
               <RotateCcw aria-hidden className="sr-only" />
               Restore
             </ButtonLink>
@@ -231,6 +238,7 @@ function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may
             }
             items={[
               { label: "Open", href: backupHref(backup) },
+              ...(complete && may.restore ? [{ label: "Restore", href: backupHref(backup, "/restore") }] : []),
               { label: "Open job", href: `/jobs/${backup.jobId}` },
               ...(complete && may.backup ? [{ label: "Verify again", onSelect: actions.verify }] : []),
               ...(complete && may.download

@@ -62,10 +62,10 @@ export function RestoreConfirm({ engine, connection, id, target, plan, onStarted
         <PanelHead title="What will run" note="can be cancelled until it is kept" />
         <ol>
           {plan.steps.map((step, index) => (
-            <li key={step.title} className="flex gap-4 border-t border-line-soft px-4 py-2 first:border-t-0">
+            <li key={step.title} className="flex gap-x-4 border-t border-line-soft px-4 py-2 first:border-t-0 max-md:flex-wrap">
               <span className="text-fg-3">{index + 1}</span>
-              <span className="w-40 shrink-0 font-medium">{step.title}</span>
-              <span className="min-w-0 break-words text-fg-2">{step.detail}</span>
+              <span className="w-40 shrink-0 grow-0 font-medium max-md:w-[calc(100%-32px)]">{step.title}</span>
+              <span className="min-w-0 break-words text-fg-2 max-md:pl-6">{step.detail}</span>
             </li>
           ))}
         </ol>

@@ -17,14 +17,14 @@ export function RestorePlanView({ plan, itemWord }: { plan: RestorePlan; itemWor
   const total = plan.objects.reduce((sum, object) => sum + (object.inBackup ?? 0), 0);
   return (
     <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_388px]">
-      <Panel>
+      <Panel className="self-start">
         <PanelHead title="What will be there" note={`${plan.objects.length} objects, ${plan.way}`} />
         <div className="max-h-[60vh] overflow-y-auto">
           <Table label="Objects of the plan">
             <TableHead>
               <tr>
                 <ColumnHead>Object</ColumnHead>
-                <ColumnHead>Kind</ColumnHead>
+                <ColumnHead className="max-md:hidden">Kind</ColumnHead>
                 <ColumnHead number>In backup</ColumnHead>
                 <ColumnHead number>Live now</ColumnHead>
                 <ColumnHead number>After</ColumnHead>
@@ -33,8 +33,8 @@ export function RestorePlanView({ plan, itemWord }: { plan: RestorePlan; itemWor
             <tbody>
               {plan.objects.map((object) => (
                 <TableRow key={object.name} dense>
-                  <RowHead className="break-all">{object.name}</RowHead>
-                  <TableCell>{object.kind}</TableCell>
+                  <RowHead className="min-w-36 break-all">{object.name}</RowHead>
+                  <TableCell className="max-md:hidden">{object.kind}</TableCell>
                   <TableCell number>{object.inBackup === null ? "" : formatCount(object.inBackup)}</TableCell>
                   <TableCell number>{object.liveNow === null ? "none" : formatCount(object.liveNow)}</TableCell>
                   <TableCell number className="font-medium">

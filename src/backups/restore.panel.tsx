@@ -56,7 +56,7 @@ export function RestorePanel({ engine, connection, id, environment }: RestorePan
           { label: "Restore" },
         ]}
       />
-      <div className="flex grow flex-col gap-4 overflow-y-auto p-4 max-md:p-3">
+      <div className="flex min-h-0 grow flex-col gap-4 overflow-y-auto p-4 *:shrink-0 max-md:p-3">
         <PageHeader
           title={step === 0 ? "Restore a backup" : `Restore into ${target}`}
           badges={<EnvironmentLabel environment={environment} solid />}
@@ -89,12 +89,12 @@ export function RestorePanel({ engine, connection, id, environment }: RestorePan
         {step === 3 && jobId ? <RestoreRun engine={engine} jobId={jobId} back={back} onFailed={() => setFailed(true)} /> : null}
       </div>
       {step < 3 ? (
-        <footer className="flex min-h-15 shrink-0 items-center gap-3 border-t border-line bg-surface px-4">
-          <span className="flex items-center gap-2 text-fg-2">
+        <footer className="flex min-h-15 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 border-t border-line bg-surface px-4 max-md:px-3 max-md:py-2">
+          <span className="flex items-center gap-2 text-fg-2 max-md:text-12">
             <Lock aria-hidden className="size-3.5" />
             Nothing has been changed yet
           </span>
-          <span className="ml-auto flex items-center gap-2">
+          <span className="ml-auto flex min-w-0 flex-wrap items-center justify-end gap-2">
             <ButtonLink variant="ghost" href={back}>
               Cancel
             </ButtonLink>

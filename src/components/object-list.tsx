@@ -1,7 +1,7 @@
 "use client";
 import { ChevronRight, PanelLeftClose, PanelLeftOpen } from "lucide-react";
 import Link from "next/link";
-import { type ReactNode, useMemo, useRef, useState } from "react";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { useShortcuts } from "@/components/shell/shortcuts";
 import { IconButton } from "@/components/ui/button";
 import { classNames } from "@/components/ui/class-names";
@@ -39,7 +39,10 @@ export function ObjectList({ word, objects, active, totalBytes, head }: ObjectLi
   const [search, setSearch] = useState("");
   const [folded, setFolded] = useState(false);
   const field = useRef<HTMLInputElement>(null);
+  const box = useRef<HTMLDivElement>(null);
   useShortcuts({ "/": () => field.current?.focus() });
+  // Opened by its address, the chosen one may be far down.
+  useEffect(() => box.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" }), [active]);
   const groups = useMemo(() => {
     const wanted = search.toLowerCase();
     return [
@@ -66,7 +69,7 @@ export function ObjectList({ word, objects, active, totalBytes, head }: ObjectLi
           ref={field}
           boxClassName="grow"
           label={`Search ${word}`}
-          placeholder={`Search ${formatCount(objects.length)} ${word}`}
+          placeholder="Search"
           shortcut="/"
           value={search}
           onChange={(event) => setSearch(event.target.value)}
@@ -76,7 +79,7 @@ export function ObjectList({ word, objects, active, totalBytes, head }: ObjectLi
         </IconButton>
       </div>
       {head}
-      <div className="min-h-0 grow overflow-y-auto px-2 pb-2">
+      <div ref={box} className="min-h-0 grow overflow-y-auto px-2 pb-2">
         {groups.map(([group, members]) => (
           <Group key={group} name={group} members={members} active={active} single={groups.length === 1} />
         ))}

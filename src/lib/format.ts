@@ -65,6 +65,7 @@ export function formatShare(share: number): string {
 
 /** A length of time in at most two units: "41 days 6 h", "3 min 12 s", "14 s". Seconds in. */
 export function formatDuration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.95) return `${Math.max(0.1, Math.round(seconds * 10) / 10)} s`;
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return pair(Math.floor(whole / 60), "min", whole % 60, "s");

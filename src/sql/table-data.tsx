@@ -10,7 +10,7 @@ import { QueryError } from "@/components/query-error";
 import { Kbd } from "@/components/ui/kbd";
 import { Button } from "@/components/ui/button";
 import { EmptyState } from "@/components/ui/states";
-import { formatElapsed } from "@/lib/format";
+import { formatCount, formatElapsed } from "@/lib/format";
 import { copyRow } from "@/sql/copy-row";
 import { type SqlEngine, tableHref } from "@/sql/table-address";
 import { tableState } from "@/sql/table-state";
@@ -139,7 +139,7 @@ function NoRows({ table, filtered, onClear }: { table: TableSummary; filtered: n
   if (filtered === 0) return <EmptyState title="This table has no rows" />;
   return (
     <EmptyState title={`No row matches the ${filtered === 1 ? "filter" : `${filtered} filters`}`} action={<Button onClick={onClear}>Clear filters</Button>}>
-      {table.rowsEstimate === null ? null : `The table has about ${table.rowsEstimate} rows without them.`}
+      {table.rowsEstimate === null ? null : `The table has about ${formatCount(table.rowsEstimate)} rows without ${filtered === 1 ? "it" : "them"}.`}
     </EmptyState>
   );
 }
@@ -157,8 +157,8 @@ function Foot({ count, elapsedMs, pagedBy, more, error, onRetry }: FootProps) {
   return (
     <>
       <span>
-        Rows 1 to {count}
-        {more ? "" : ", all"}
+        {count === 0 ? "No rows" : `Rows 1 to ${formatCount(count)}`}
+        {more || count === 0 ? "" : ", all"}
       </span>
       <span>{formatElapsed(elapsedMs)}</span>
       <span>{pagedBy === null ? "only the first rows: nothing to page by" : `pages by ${pagedBy}`}</span>

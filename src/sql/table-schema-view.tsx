@@ -31,7 +31,7 @@ export function TableSchemaView({ engine, connection, table }: TableSchemaViewPr
   const schema = query.data;
   const href = (name: string, ofSchema: string) => `${tableHref(engine, connection, { schema: ofSchema, name })}&view=schema`;
   return (
-    <div className="flex min-h-0 grow flex-col gap-4 overflow-y-auto p-4 max-md:p-3">
+    <div className="flex min-h-0 grow flex-col gap-4 overflow-y-auto p-4 *:shrink-0 max-md:p-3">
       <Columns schema={schema} href={href} />
       {schema.indexes.length > 0 ? <Indexes schema={schema} /> : null}
       <div className="grid gap-4 xl:grid-cols-2">

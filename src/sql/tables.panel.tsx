@@ -42,7 +42,7 @@ export function TablesPanel({ engine, connection, mayExport }: TablesPanelProps)
     <div className="flex min-h-0 grow max-md:flex-col">
       <ObjectList
         word="tables"
-        objects={list.data.tables.map((entry) => ({
+        objects={inOrder(list.data.tables).map((entry) => ({
           id: tableId(entry),
           group: entry.schema,
           name: entry.name,
@@ -86,6 +86,11 @@ export function TablesPanel({ engine, connection, mayExport }: TablesPanelProps)
       </div>
     </div>
   );
+}
+
+/** What most people look for stands first. */
+function inOrder(tables: readonly TableSummary[]): TableSummary[] {
+  return tables.toSorted((a, b) => Number(b.schema === "public") - Number(a.schema === "public"));
 }
 
 /** The table of the URL; without one the largest, so that the page never opens empty. */

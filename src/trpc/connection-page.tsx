@@ -32,11 +32,25 @@ export async function openConnectionPage(engine: EngineId, params: Promise<{ con
 /** What the panels of backups need to know, as plain data. */
 export const mayOf = (page: ConnectionPage) => ({ backup: page.may("backup"), download: page.may("download"), restore: page.may("restore") });
 
-/** The frame of a connection's page: its sections, and the page below. */
-export function ConnectionFrame({ page, end, children }: { page: ConnectionPage; end?: ReactNode; children: ReactNode }) {
+/** The frame of a connection's page: its sections, and the page below. `action` is the one button of the page. */
+export function ConnectionFrame({ page, action, children }: { page: ConnectionPage; action?: ReactNode; children: ReactNode }) {
+  const role = `${page.role} on this connection`;
   return (
     <>
-      <ConnectionNavigation engine={page.engine} connection={page.name} end={end ?? `${page.role} on this connection`} />
+      <ConnectionNavigation
+        engine={page.engine}
+        connection={page.name}
+        end={
+          action ? (
+            <>
+              <span className="max-md:hidden">{role}</span>
+              {action}
+            </>
+          ) : (
+            role
+          )
+        }
+      />
       {children}
     </>
   );

@@ -35,7 +35,7 @@ export function ConsolePalette({ connections, onClose }: { connections: Connecti
       onOpenChange={(open) => !open && onClose()}
       items={items}
       search={search}
-      context={current ? { label: `${ENGINES[current.engine].label} / ${current.name} first`, environment: current.environment } : null}
+      context={current ? { label: `${ENGINES[current.engine].label} / ${current.name}`, environment: current.environment } : null}
     />
   );
 }

@@ -58,7 +58,7 @@ export function DatabaseCard({ connection, overview, error, backups, now }: Data
             <Skeleton className="h-3 w-16" />
           </span>
         )}
-        {overview?.tiles[0] && overview.tiles[0].series.length > 1 ? (
+        {overview?.tiles[0] && overview.tiles[0].series.length > 3 ? (
           <span className="w-26 shrink-0">
             <Sparkline series={overview.tiles[0].series} label={overview.tiles[0].label} />
           </span>

@@ -33,12 +33,18 @@ function valueWidth(column: GridColumn, cell: GridRow[number]): number {
       return Math.min(180, cell.text.length * monoUnit);
     case "text":
     case "other":
-      return Math.min(260, cell.text.length * textUnit);
+      return Math.min(260, textWidth(cell.text));
     case "number":
     case "time":
     case "boolean":
       return cell.text.length * figureUnit;
   }
+}
+
+/** Digits are all as wide as the widest: numbers and identifiers kept as text need more room than words. */
+function textWidth(text: string): number {
+  const figures = text.slice(0, 100).replaceAll(/\D/g, "").length;
+  return text.length * textUnit + figures * (figureUnit - textUnit);
 }
 
 function defaultWidth(column: GridColumn): number {

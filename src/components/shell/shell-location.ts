@@ -69,7 +69,7 @@ export function readShellLocation(pathname: string, connections: readonly ShellC
 
 function plainCrumbs(segments: readonly string[]): Crumb[] {
   return segments.map((segment, index) => ({
-    label: index === 0 ? labelOf(segment) : (words[segment] ?? segment),
+    label: index === 0 || segments[0] === "settings" ? labelOf(segment) : (words[segment] ?? segment),
     href: `/${segments
       .slice(0, index + 1)
       .map(encodeURIComponent)

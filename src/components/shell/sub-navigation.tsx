@@ -17,7 +17,7 @@ export interface SubNavigationItem {
 export interface SubNavigationProps {
   label: string;
   items: readonly SubNavigationItem[];
-  /** Page facts and at most two buttons. */
+  /** Page facts and at most two buttons. A mere fact is left out on a phone. */
   end?: ReactNode;
 }
 
@@ -45,7 +45,16 @@ export function SubNavigation({ label, items, end }: SubNavigationProps) {
           );
         })}
       </nav>
-      {end ? <div className="ml-auto flex min-w-0 items-center gap-3 py-1.5 pl-4 text-12 text-fg-3 max-md:w-full">{end}</div> : null}
+      {end ? (
+        <div
+          className={classNames(
+            "ml-auto flex min-w-0 items-center gap-3 py-1.5 pl-4 text-12 text-fg-3",
+            typeof end === "string" ? "max-md:hidden" : "max-md:w-full",
+          )}
+        >
+          {end}
+        </div>
+      ) : null}
     </div>
   );
 }

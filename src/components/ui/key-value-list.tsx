@@ -10,13 +10,22 @@ export interface KeyValue {
   badge?: ReactNode;
 }
 
-/** Rows of 29 px: label left, value at a fixed place. `ends` puts the values at the right edge. */
-export function KeyValueList({ items, ends = false, className }: { items: readonly KeyValue[]; ends?: boolean; className?: string }) {
+export interface KeyValueListProps {
+  items: readonly KeyValue[];
+  /** The values stand at the right edge. */
+  ends?: boolean;
+  /** More room for long labels. */
+  wide?: boolean;
+  className?: string;
+}
+
+/** Rows of 29 px: label left, value at a fixed place. */
+export function KeyValueList({ items, ends = false, wide = false, className }: KeyValueListProps) {
   return (
     <dl className={classNames("py-1", className)}>
       {items.map((item) => (
         <div key={item.label} className="flex min-h-[29px] items-baseline gap-3 py-1">
-          <dt className={classNames("shrink-0 text-fg-3", ends ? "grow" : "w-24")}>{item.label}</dt>
+          <dt className={classNames("shrink-0 text-fg-3", ends ? "grow" : wide ? "w-32 md:w-48" : "w-24")}>{item.label}</dt>
           <dd className={classNames("flex min-w-0 flex-wrap items-baseline gap-x-1.5", ends && "text-right font-medium")}>
             <span className={classNames("min-w-0 break-words", item.mono && "font-mono text-12")}>{item.value}</span>
             {item.note ? <span className="text-fg-3">{item.note}</span> : null}

@@ -14,12 +14,12 @@ export function sparklinePoints(series: readonly number[]): { x: number; y: numb
   }));
 }
 
-/** The last minutes or days as a line; says nothing until two values exist. Stretches to its box without thickening the stroke. */
+/** The last minutes or days as a line; says nothing until four values exist: a line through fewer looks like a trend. Stretches to its box without thickening the stroke. */
 export function Sparkline({ series, label, className }: { series: readonly number[]; label: string; className?: string }) {
   const size = classNames("block h-7 w-full overflow-visible", className);
   const points = sparklinePoints(series);
   const last = points.at(-1);
-  if (points.length < 2 || !last) return <span aria-hidden="true" className={size} />;
+  if (points.length < 4 || !last) return <span aria-hidden="true" className={size} />;
   const line = points.map(({ x, y }, index) => `${index === 0 ? "M" : "L"}${x.toFixed(2)} ${y.toFixed(2)}`).join(" ");
   return (
     <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label={label} className={size}>

@@ -43,7 +43,7 @@ export function JobsPanel() {
             <TableHead>
               <tr>
                 <ColumnHead>Job</ColumnHead>
-                <ColumnHead>Connection</ColumnHead>
+                <ColumnHead className="max-md:hidden">Connection</ColumnHead>
                 <ColumnHead>State</ColumnHead>
                 <ColumnHead className="max-md:hidden">Progress or outcome</ColumnHead>
                 <ColumnHead number className="max-md:hidden">
@@ -75,9 +75,12 @@ function JobRow({ job, asked }: { job: JobView; asked: number }) {
         <Link href={`/jobs/${job.id}`} className="font-medium hover:text-accent-text">
           {jobTitle(job.kind)}
         </Link>{" "}
-        <span className="font-mono text-12 font-normal text-fg-3">{job.id}</span>
+        <span className="font-mono text-12 font-normal text-fg-3 max-md:hidden">{job.id}</span>
+        <span className="block pb-1 text-12 font-normal text-fg-2 md:hidden">
+          {ENGINES[engine].label} / {job.connectionId.slice(engine.length + 1)}
+        </span>
       </RowHead>
-      <TableCell>
+      <TableCell className="max-md:hidden">
         <span className="inline-flex items-center gap-2">
           <EngineMark engine={engine} />
           {ENGINES[engine].label} / {job.connectionId.slice(engine.length + 1)}
@@ -93,7 +96,7 @@ function JobRow({ job, asked }: { job: JobView; asked: number }) {
         {took === null ? "" : formatDuration(took)}
       </TableCell>
       <TableCell className="max-md:hidden">{job.userName}</TableCell>
-      <TableCell>
+      <TableCell className="whitespace-nowrap">
         <RelativeTime time={job.createdAt} />
       </TableCell>
     </TableRow>

@@ -35,7 +35,7 @@ export function OverviewPanel({ engine, connection, mayBackUp }: { engine: Engin
       <div className="flex min-w-0 flex-col gap-4">
         <Panel>
           <PanelHead title="Server" end={<ServerHealth latencyMs={info.latencyMs} stale={overview.error !== null} />} />
-          <PanelBody>
+          <PanelBody className="py-2">
             <KeyValueList items={facts.map((fact) => ({ ...fact, badge: fact.badge ? <FactBadge {...fact.badge} /> : undefined }))} />
           </PanelBody>
         </Panel>
@@ -153,10 +153,10 @@ function LargestPanel({ engine, connection, overview }: { engine: EngineId; conn
       {overview.largest.length === 0 ? (
         <EmptyState title={`There are no ${objectWord.many} here yet`} />
       ) : (
-        <PanelBody>
+        <PanelBody className="py-2.5">
           <BarList
             label={`Largest ${objectWord.many}`}
-            items={overview.largest}
+            items={overview.largest.toSorted((a, b) => (b[by] ?? -1) - (a[by] ?? -1))}
             by={by}
             hrefOf={(item) => `/manage-dbs/${engine}/${encodeURIComponent(connection)}/${section}?${objectQuery(engine, item)}`}
           />
@@ -205,7 +205,8 @@ function WarningsPanel({ overview }: { overview: Overview }) {
             title={warning.title}
             detail={
               <>
-                {warning.detail} {warning.fix}
+                {warning.detail}
+                {/[.!?]$/.test(warning.detail) ? "" : "."} {warning.fix}
               </>
             }
           />

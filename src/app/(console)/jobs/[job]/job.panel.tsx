@@ -63,7 +63,7 @@ export function JobPanel({ id }: { id: string }) {
         <LogPanel job={job} />
         <Panel>
           <PanelHead title="Facts" />
-          <PanelBody>
+          <PanelBody className="py-2">
             <KeyValueList items={facts(job)} />
           </PanelBody>
         </Panel>
@@ -80,7 +80,7 @@ function LogPanel({ job }: { job: Job }) {
         note={`${job.log.length} lines`}
         end={<CopyButton label="Copy the log" text={() => job.log.map((line) => `${line.at} ${line.text}`).join("\n")} />}
       />
-      <PanelBody>
+      <PanelBody className="py-2">
         {job.log.length === 0 ? <p className="py-2 text-fg-2">Nothing was written yet.</p> : null}
         <ol className="flex flex-col gap-1 py-2 font-mono text-12" aria-live="polite">
           {job.log.map((line) => (

@@ -203,7 +203,8 @@ export async function toolEnvironment({ target, encrypted, scratchDir }: ToolEnv
     PGPORT: String(target.port),
     PGUSER: target.user,
     PGDATABASE: target.database,
-    PGPASSFILE: "/dev/null",
+    // Not there, so that nobody's own file is read; about a device libpq would warn in every log.
+    PGPASSFILE: "/dev/null/none",
     PGSSLMODE: "disable",
     PGGSSENCMODE: "disable",
     PGCONNECT_TIMEOUT: "10",

@@ -2,7 +2,7 @@ import "server-only";
 import { statSync } from "node:fs";
 import { z } from "zod";
 import type { EngineInfo, EngineOverview, EngineWarning, Fact } from "@/lib/engine-contract";
-import { formatBytes, formatCount } from "@/lib/format";
+import { formatBytes, formatCount, formatCounted } from "@/lib/format";
 import type { CallContext, Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 import { sqliteObjects } from "./sqlite.client";
@@ -104,7 +104,7 @@ function factsOf(connection: Connection, { facts, fileBytes, walBytes }: Reading
     { label: "Version", value: facts.version, note: "inside the console" },
     { label: "File", value: connection.address, mono: true },
     { label: "Size", value: formatBytes(fileBytes), ...(walBytes ? { note: `+ ${formatBytes(walBytes)} write-ahead log` } : {}) },
-    { label: "Objects", value: `${facts.tables} tables, ${facts.views} views, ${facts.indexes} indexes, ${facts.triggers} triggers` },
+    { label: "Objects", value: objectsIn(facts) },
     { label: "Journal", value: facts.journalMode },
     { label: "Pages", value: `${formatCount(facts.pageCount)} of ${formatBytes(facts.pageSize)}`, note: `${formatCount(facts.freePages)} free` },
     { label: "Encoding", value: facts.encoding },
@@ -112,6 +112,16 @@ function factsOf(connection: Connection, { facts, fileBytes, walBytes }: Reading
     { label: "Access", value: "the console opens it", badge: { text: "read only", tone: "plain" } },
     { label: "Backup tool", value: "built in", badge: { text: "fits", tone: "ok" } },
   ];
+}
+
+function objectsIn({ tables, views, indexes, triggers }: Reading["facts"]): string {
+  const parts = [
+    formatCounted(tables, { one: "table", many: "tables" }),
+    formatCounted(views, { one: "view", many: "views" }),
+    formatCounted(indexes, { one: "index", many: "indexes" }),
+    formatCounted(triggers, { one: "trigger", many: "triggers" }),
+  ];
+  return parts.join(", ");
 }
 
 function tilesOf(reading: Reading): EngineOverview["tiles"] {

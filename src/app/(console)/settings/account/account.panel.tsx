@@ -18,7 +18,7 @@ export function AccountPanel({ name, email, role }: { name: string; email: strin
       <div className="grid max-w-5xl gap-4 lg:grid-cols-2">
         <Panel>
           <PanelHead title="You" />
-          <PanelBody>
+          <PanelBody className="py-2">
             <KeyValueList
               items={[
                 { label: "Name", value: name },

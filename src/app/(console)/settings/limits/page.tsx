@@ -34,8 +34,8 @@ export default async function Page() {
       <PageBody>
         <PageHeader title="Limits" note="they hold everywhere and for everybody" />
         <Panel className="max-w-3xl">
-          <PanelBody>
-            <KeyValueList items={rows} />
+          <PanelBody className="py-2">
+            <KeyValueList wide items={rows} />
           </PanelBody>
         </Panel>
       </PageBody>

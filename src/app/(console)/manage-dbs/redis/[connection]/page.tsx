@@ -1,4 +1,5 @@
 import type { Metadata } from "next";
+import { BackUpButton } from "@/backups/back-up-button";
 import { api, HydrateClient, prefetched } from "@/trpc/server";
 import { ConnectionFrame, openConnectionPage, pageTitle } from "@/trpc/connection-page";
 import { OverviewPanel } from "../../overview.panel";
@@ -14,7 +15,7 @@ export default async function Page({ params }: Props) {
   await prefetched(api.redis.overview.prefetch({ connection: page.name }), api.redis.backups.list.prefetch({ connection: page.name, limit: 100 }));
   return (
     <HydrateClient>
-      <ConnectionFrame page={page}>
+      <ConnectionFrame page={page} action={page.may("backup") ? <BackUpButton engine="redis" connection={page.name} size="sm" /> : null}>
         <OverviewPanel engine="redis" connection={page.name} mayBackUp={page.may("backup")} />
       </ConnectionFrame>
     </HydrateClient>
