@@ -35,8 +35,15 @@ const steps = {
     if (servers.missing.length > 0) return failure(servers.missing.join("\n"));
     return playwright(await ensureChromium(toolchain));
   },
+  screenshots: async () => {
+    if (servers.missing.length > 0) return failure(servers.missing.join("\n"));
+    return playwright(await ensureChromium(toolchain), "screenshots");
+  },
 };
-const needServers = new Set(["engine", "browser"]);
+/** Only on demand: `npm run screenshots` makes the pictures of docs/screenshots anew. */
+const onDemand = new Set(["screenshots"]);
+const needServers = new Set(["engine", "browser", "screenshots"]);
+const needChromium = new Set(["browser", "screenshots"]);
 
 const failure = (output) => ({ passed: 0, failed: 1, skipped: 0, output });
 
@@ -72,11 +79,12 @@ async function vitest(name, args) {
   return { passed, failed: failed + (failed === 0 && (code !== 0 || nothing) ? 1 : 0), skipped: report.numPendingTests + report.numTodoTests, output };
 }
 
-async function playwright(chromium) {
+async function playwright(chromium, project = null) {
   const file = join(results, "browser.json");
   rmSync(file, { force: true });
   const env = { ...servers.console, CHROMIUM_PATH: chromium, PLAYWRIGHT_JSON_OUTPUT_FILE: file, CI: "1" };
-  const { code, output } = await tool("playwright", ["test", "--config", "e2e/playwright.config.ts", "--reporter=list,json"], minutes(30), env);
+  const args = ["test", "--config", "e2e/playwright.config.ts", "--reporter=list,json", ...(project ? [`--project=${project}`] : [])];
+  const { code, output } = await tool("playwright", args, minutes(30), env);
   const report = readReport(file);
   if (!report) return failure(output);
   const { expected, unexpected, flaky, skipped } = report.stats;
@@ -94,7 +102,7 @@ function readReport(file) {
 
 function wantedSteps() {
   const at = process.argv.indexOf("--only");
-  const names = at === -1 ? Object.keys(steps) : (process.argv[at + 1] ?? "").split(",");
+  const names = at === -1 ? Object.keys(steps).filter((name) => !onDemand.has(name)) : (process.argv[at + 1] ?? "").split(",");
   const unknown = names.filter((name) => !(name in steps));
   if (unknown.length > 0) throw new SetupError(`There is no step ${unknown.join(", ")}.`, `The steps are ${Object.keys(steps).join(", ")}.`);
   return names;
@@ -114,7 +122,7 @@ async function main() {
   toolchain = await ensureToolchain();
   mkdirSync(results, { recursive: true });
   if (keepServers || wanted.some((name) => needServers.has(name))) {
-    servers = await ensureTestServers(toolchain, wanted.includes("browser") ? missingChromiumPackages() : []);
+    servers = await ensureTestServers(toolchain, wanted.some((name) => needChromium.has(name)) ? missingChromiumPackages() : []);
   }
   if (keepServers) {
     for (const reason of servers.missing) say("Missing", reason);
