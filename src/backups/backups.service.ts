@@ -58,7 +58,9 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
     pending = await createArtefact(fileName);
     throwIfCancelled(context.signal);
     const content = await engine.write(connection, pending, context);
+    context.log(`${content.tool} has written, ${itemsOf(content)} items in ${content.objects.length} objects`);
     const { bytes, streamedSha256 } = await pending.finish();
+    context.log(`${bytes} bytes are on the disk`);
     context.progress({ phase: "Read back whole", bytesDone: 0, bytesTotal: bytes });
     const artefact = artefactOf(pending.path, bytes, content);
     const { sha256, verification } = await readBack({ engine, artefact, streamedSha256, context });

@@ -158,6 +158,7 @@ async function copy(streams: { dump: ToolProcess; output: Writable; reader: Arch
   }
   await dump.done;
   output.end();
+  context.log(`${bytes} bytes from pg_dump`);
   const [content] = await Promise.all([behind.end().then(() => reader.end()), stored]);
   context.progress({ bytesDone: bytes, bytesTotal: bytes, itemsDone: reader.rows });
   return content;
