@@ -181,7 +181,7 @@ function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may
   const complete = backup.state === "complete";
   return (
     <TableRow>
-      <RowHead>
+      <RowHead className="max-md:py-1.5">
         <Link href={backupHref(backup)} className="font-medium whitespace-nowrap hover:text-accent-text">
           <RelativeTime time={backup.startedAt} show="moment" />
         </Link>{" "}
