@@ -79,7 +79,7 @@ async function vitest(name, args) {
   return { passed, failed: failed + (failed === 0 && (code !== 0 || nothing) ? 1 : 0), skipped: report.numPendingTests + report.numTodoTests, output };
 }
 
-async function playwright(chromium, project = null) {
+async function playwright(chromium, project = "") {
   const file = join(results, "browser.json");
   rmSync(file, { force: true });
   const env = { ...servers.console, CHROMIUM_PATH: chromium, PLAYWRIGHT_JSON_OUTPUT_FILE: file, CI: "1" };
