@@ -49,7 +49,7 @@ export function RestoreConfirm({ engine, connection, id, target, plan, onStarted
       <Panel>
         <PanelHead title="Type the name of the target" />
         <PanelBody className="flex flex-col gap-3 py-4">
-          <TypedName id="typed" expected={target} value={typed} onChange={setTyped} autoFocus />
+          <TypedName id="typed" expected={target} value={typed} onChange={setTyped} serverChecks autoFocus />
           {needsPassword ? <ReauthenticateField value={password} onChange={setPassword} /> : null}
           {problem ? (
             <Note tone="red" role="alert" title={problem.message}>

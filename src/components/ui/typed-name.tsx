@@ -1,6 +1,5 @@
 "use client";
 
-import type { ReactNode } from "react";
 import { Input } from "@/components/ui/input";
 
 export interface TypedNameProps {
@@ -9,8 +8,8 @@ export interface TypedNameProps {
   expected: string;
   value: string;
   onChange: (value: string) => void;
-  /** Replaces "Write <name> to go on." */
-  children?: ReactNode;
+  /** True when the procedure takes the typed name and compares it too; only then does the page say so. */
+  serverChecks?: boolean;
   autoFocus?: boolean;
 }
 
@@ -22,18 +21,14 @@ export function typedNameProgress(expected: string, typed: string): string {
   return left === 1 ? "1 letter to go" : `${left} letters to go`;
 }
 
-/** Nothing dangerous happens by a slip of the hand: the target's name is typed. The server checks it again. */
-export function TypedName({ id, expected, value, onChange, children, autoFocus = false }: TypedNameProps) {
+/** Nothing dangerous happens by a slip of the hand: the target's name is typed. */
+export function TypedName({ id, expected, value, onChange, serverChecks = false, autoFocus = false }: TypedNameProps) {
   const progress = typedNameProgress(expected, value);
   return (
     <div className="flex flex-col gap-2.5">
       <label htmlFor={id}>
-        {children ?? (
-          <>
-            Write <code className="rounded-[5px] border border-line bg-sunken px-1.5 py-0.5 font-mono text-12 font-medium break-all">{expected}</code> to go on.
-            The server checks it too.
-          </>
-        )}
+        Write <code className="rounded-[5px] border border-line bg-sunken px-1.5 py-0.5 font-mono text-12 font-medium break-all">{expected}</code> to go on.
+        {serverChecks ? " The server checks it too." : null}
       </label>
       <Input
         id={id}
