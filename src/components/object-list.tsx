@@ -42,7 +42,10 @@ export function ObjectList({ word, objects, active, totalBytes, head }: ObjectLi
   const box = useRef<HTMLDivElement>(null);
   useShortcuts({ "/": () => field.current?.focus() });
   // Opened by its address, the chosen one may be far down.
-  useEffect(() => box.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" }), [active]);
+  useEffect(() => {
+    // It answers with a promise in newer browsers, which is no clean-up.
+    void box.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  }, [active]);
   const groups = useMemo(() => {
     const wanted = search.toLowerCase();
     return [
