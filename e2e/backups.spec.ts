@@ -51,6 +51,7 @@ test("the progress of a backup is live; it can be cancelled, and the next one is
     )
     .toBeGreaterThanOrEqual(3);
   await page.getByRole("navigation", { name: "Engines" }).getByRole("link", { name: "SQLite" }).click();
+  await expect(page).toHaveURL(/\/sqlite\//);
   await expect(page.getByRole("banner").getByRole("link", { name: /backup/i })).toBeVisible();
   await page.goBack();
   await expect(table.getByText("verified", { exact: true })).toHaveCount(1, { timeout: 60_000 });

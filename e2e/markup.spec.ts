@@ -38,7 +38,7 @@ for (const engine of ["postgres", "sqlite"]) {
   test(`a table and a column named ${markup} in ${engine}`, async ({ adminPage: page }) => {
     await page.goto(`/manage-dbs/${engine}/main/tables?table=${encodeURIComponent(markup)}`);
     await expect(page.getByRole("heading", { level: 1 })).toContainText(markup);
-    await page.getByRole("grid").getByText(markup).last().click();
+    await page.getByRole("grid").getByRole("rowheader", { name: markup }).first().click();
     await expect(page.getByRole("complementary")).toContainText(markup);
     await expectText(page);
     await page.getByLabel("Search tables").fill(markup);
