@@ -44,7 +44,7 @@ export function ObjectList({ word, objects, active, totalBytes, head }: ObjectLi
   // Opened by its address, the chosen one may be far down.
   useEffect(() => {
     // It answers with a promise in newer browsers, which is no clean-up.
-    void box.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+    box.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
   }, [active]);
   const groups = useMemo(() => {
     const wanted = search.toLowerCase();
