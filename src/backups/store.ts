@@ -7,8 +7,8 @@ import { createHash } from "node:crypto";
 import { constants, createReadStream, createWriteStream } from "node:fs";
 import { chmod, lstat, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Transform, type Readable, type Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { Writable, type Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import type { ArtefactSink } from "@/backups/engine";
 import { dataDir } from "@/server/control-plane/database";
 import { AppError } from "@/server/errors";
@@ -54,16 +54,24 @@ export async function createArtefact(fileName: string): Promise<PendingArtefact>
   function stream(): Writable {
     const digest = createHash("sha256");
     hash = digest;
-    const tap = new Transform({
+    const file = createWriteStream(partial, { flags: "wx", mode: 0o600, highWaterMark: 1 << 20 });
+    // A write is done when it is in the file: its writer may use the chunk again.
+    const output = new Writable({
       highWaterMark: 1 << 20,
-      transform(chunk: Buffer, _encoding, done) {
+      write(chunk: Buffer, _encoding, done) {
         digest.update(chunk);
-        done(null, chunk);
+        file.write(chunk, done);
+      },
+      final: (done) => void file.end(done),
+      destroy(error, done) {
+        file.destroy();
+        done(error);
       },
     });
-    written = pipeline(tap, createWriteStream(partial, { flags: "wx", mode: 0o600, highWaterMark: 1 << 20 }));
+    file.once("error", (error) => output.destroy(error));
+    written = finished(output);
     written.catch(() => undefined);
-    return tap;
+    return output;
   }
 
   return {

@@ -88,8 +88,15 @@ async function playwright(chromium, project = "") {
   const report = readReport(file);
   if (!report) return failure(output);
   const { expected, unexpected, flaky, skipped } = report.stats;
-  const failed = unexpected + flaky;
-  return { passed: expected, failed: failed + (failed === 0 && (code !== 0 || expected === 0) ? 1 : 0), skipped, output };
+  if (flaky > 0) say("browser", `${flaky} passed at the second try only: ${secondTries(report).join("; ")}`);
+  const failed = unexpected + (unexpected === 0 && (code !== 0 || expected === 0) ? 1 : 0);
+  return { passed: expected + flaky, failed, skipped, output };
+}
+
+/** Titles of the tests that passed at the second try, from Playwright's report. */
+function secondTries({ suites = [], specs = [] }) {
+  const own = specs.filter((spec) => spec.tests.some((test) => test.status === "flaky")).map((spec) => `${spec.file}: ${spec.title}`);
+  return [...own, ...suites.flatMap(secondTries)];
 }
 
 function readReport(file) {

@@ -3,7 +3,7 @@ import { lazy, type ReactNode, Suspense, useState } from "react";
 import { AppShell } from "@/components/shell/app-shell";
 import { JobsPill } from "@/components/shell/jobs-pill";
 import { NAVIGATION_AREAS } from "@/components/shell/navigation";
-import type { ShellConnection } from "@/components/shell/shell-location";
+import { firstConnection, type ShellConnection } from "@/components/shell/shell-location";
 import { applyTheme, type ShellUser, type Theme } from "@/components/shell/user-menu";
 import { jobShare, jobTitle } from "@/lib/job-words";
 import type { RouterOutputs } from "@/trpc/client";
@@ -30,6 +30,7 @@ export function ConsoleShell({ user, theme: initialTheme, railWide, connections:
   const [open, setOpen] = useState<"palette" | "keys" | null>(null);
   const list = trpc.connections.list.useQuery({}, { initialData: { connections: initial }, staleTime: 30_000 });
   const connections = useHealth(list.data.connections);
+  const first = firstConnection(list.data.connections);
   const jobs = useRunningJobs();
   const areas = NAVIGATION_AREAS.filter((area) => area !== "tools" && (user.role === "admin" || (area !== "users" && area !== "audit")));
 
@@ -45,6 +46,7 @@ export function ConsoleShell({ user, theme: initialTheme, railWide, connections:
       onSignOut={() => void signOut()}
       accountHref="/settings/account"
       connections={connections}
+      databasesHref={first ? `/manage-dbs/${first.id}` : undefined}
       areas={areas}
       marks={jobs.length > 0 ? { jobs: { dot: true, label: `${jobs.length} running` } } : {}}
       railWide={railWide}

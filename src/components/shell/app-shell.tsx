@@ -15,6 +15,8 @@ import type { UserMenuProps } from "@/components/shell/user-menu";
 export interface AppShellProps extends UserMenuProps {
   /** Every connection the user may read; versions and health as last sampled. */
   connections: readonly ShellConnection[];
+  /** Where "Manage databases" leads. Not to its own address, which would only send on, and that after a click on a tab has been made. */
+  databasesHref?: string | undefined;
   /** Areas this role may open; all without it. */
   areas?: readonly NavigationArea[];
   marks?: NavigationMarks;
@@ -39,6 +41,7 @@ const CrumbsContext = createContext<((crumbs: readonly Crumb[] | null) => void) 
 /** The frame around every signed-in page. Where we are is read from the path, so it is right in the first byte the server sends. */
 export function AppShell({
   connections,
+  databasesHref,
   areas,
   marks = {},
   railWide = false,
@@ -55,7 +58,13 @@ export function AppShell({
   const [wide, setWide] = useState(railWide);
   const [ownCrumbs, setOwnCrumbs] = useState<readonly Crumb[] | null>(null);
   const location = useMemo(() => readShellLocation(pathname, connections), [pathname, connections]);
-  const entries = useMemo(() => NAVIGATION.filter((entry) => !areas || areas.includes(entry.area)), [areas]);
+  const entries = useMemo(
+    () =>
+      NAVIGATION.filter((entry) => !areas || areas.includes(entry.area)).map((entry) =>
+        entry.area === "manage-dbs" && databasesHref ? { ...entry, href: databasesHref } : entry,
+      ),
+    [areas, databasesHref],
+  );
   useShortcuts({ "Control+k": onSearch, "Meta+k": onSearch, "?": onKeys });
 
   const changeWide = (next: boolean): void => {

@@ -21,7 +21,8 @@ export function EngineTabsRow({ tabs, active }: { tabs: readonly EngineTab[]; ac
         >
           <EngineMark engine={tab.engine} />
           {ENGINES[tab.engine].label}
-          {tab.version ? <span className="text-12 font-normal text-fg-3">{tab.version}</span> : null}
+          {/* Its place is kept while the version is asked for: a tab must not move away under a click. */}
+          {tab.health ? <span className="min-w-10 text-12 font-normal text-fg-3">{tab.version}</span> : null}
           {tab.health ? <HealthDot health={tab.health} /> : null}
         </Link>
       ))}

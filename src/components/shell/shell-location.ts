@@ -81,6 +81,11 @@ export function connectionHref(engine: EngineId, name: string, section = ""): st
   return `/manage-dbs/${engine}/${encodeURIComponent(name)}${section === "" ? "" : `/${section}`}`;
 }
 
+/** Where "Manage databases" leads: the first connection that can be reached at all, the console's own database last. */
+export function firstConnection<C extends { missing: unknown; source: string }>(connections: readonly C[]): C | undefined {
+  return connections.find((entry) => entry.missing === null && entry.source !== "built-in") ?? connections[0];
+}
+
 export interface EngineTab {
   engine: EngineId;
   href: string;

@@ -1,4 +1,5 @@
 import { redirect } from "next/navigation";
+import { firstConnection } from "@/components/shell/shell-location";
 import { requireSession } from "@/server/auth/require-session";
 import { api } from "@/trpc/server";
 
@@ -6,6 +7,6 @@ import { api } from "@/trpc/server";
 export default async function Page() {
   await requireSession();
   const { connections } = await api.connections.list({});
-  const first = connections.find((entry) => entry.missing === null && entry.source !== "built-in") ?? connections[0];
+  const first = firstConnection(connections);
   redirect(first ? `/manage-dbs/${first.id}` : "/settings");
 }

@@ -1,4 +1,5 @@
 import "server-only";
+import { crc32 } from "node:zlib";
 import { damaged, objectName } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
 
 /**
@@ -6,34 +7,96 @@ import { damaged, objectName } from "@/app/(console)/manage-dbs/postgres/postgre
  * `pg_restore --data-only -f -`, which holds no function bodies or comments that could look like a COPY.
  */
 
-export interface CountedTable {
-  name: string;
-  rows: number;
-  bytes: number;
-}
-
 const LINE_FEED = 0x0a;
 const NAME = String.raw`(?:"(?:[^"]|"")*"|[^\s".,()]+)`;
 const COPY = new RegExp(String.raw`^COPY (${NAME})\.(${NAME}) +(?:\(${NAME}(?:, ${NAME})*\) )?FROM stdin;$`, "s");
 /** The statement of one table: 1,600 columns of 63 four-byte characters, with line feeds in their names. */
 const STATEMENT_MAX = 1024 * 1024;
 
+/** Counts and sums up the rows of one COPY in text format, up to the line `\.` that ends it. */
+export class CopyRows {
+  rows = 0;
+  /** Of the rows, as text. */
+  bytes = 0;
+  isEnded = false;
+  #crc = 0;
+  #isInRow = false;
+  /** Bytes at the end of a chunk that may be the beginning of the end mark. */
+  #held = Buffer.alloc(0);
+
+  /** CRC-32 of the rows as text, eight hexadecimal digits: equal for equal rows in equal order, written by the same pg_dump. */
+  get checksum(): string {
+    return this.#crc.toString(16).padStart(8, "0");
+  }
+
+  /** Answers where in the chunk the rows end; its length while they go on. Throws INTERNAL for anything but empty lines after the end. */
+  push(chunk: Buffer, start = 0): number {
+    if (this.isEnded) return this.#readAfterEnd(chunk, start);
+    const held = this.#held.length;
+    const text = held > 0 ? Buffer.concat([this.#held, chunk.subarray(start)]) : chunk.subarray(start);
+    this.#held = Buffer.alloc(0);
+    let at = 0;
+    for (let end = text.indexOf(LINE_FEED); end !== -1; end = text.indexOf(LINE_FEED, at)) {
+      // A row that is a backslash and a dot does not exist: a backslash in a value is doubled.
+      if (!this.#isInRow && end - at === 2 && isEndMark(text, at)) {
+        this.#take(text.subarray(0, at));
+        this.isEnded = true;
+        return start + end + 1 - held;
+      }
+      this.rows += 1;
+      this.#isInRow = false;
+      at = end + 1;
+    }
+    const rest = text.length - at;
+    if (!this.#isInRow && rest > 0 && rest <= 2 && isEndMark(text, at)) {
+      this.#held = Buffer.from(text.subarray(at));
+      this.#take(text.subarray(0, at));
+    } else {
+      this.#isInRow ||= rest > 0;
+      this.#take(text);
+    }
+    return chunk.length;
+  }
+
+  #take(rows: Buffer): void {
+    this.bytes += rows.length;
+    this.#crc = crc32(rows, this.#crc);
+  }
+
+  #readAfterEnd(chunk: Buffer, start: number): number {
+    for (let at = start; at < chunk.length; at += 1) if (chunk[at] !== LINE_FEED) throw damaged("after the end of its rows a table goes on");
+    return chunk.length;
+  }
+}
+
+/** Also for the first byte of it alone. */
+const isEndMark = (text: Buffer, at: number): boolean => text[at] === 0x5c && (at + 1 >= text.length || text[at + 1] === 0x2e);
+
+export interface CountedTable {
+  rows: number;
+  bytes: number;
+  checksum: string;
+}
+
+export const countedTable = ({ rows, bytes, checksum }: CopyRows): CountedTable => ({ rows, bytes, checksum });
+
 export class RowCounter {
   readonly tables = new Map<string, CountedTable>();
   largeObjects = 0;
-  /** Of all tables so far. */
-  rows = 0;
-  #table: CountedTable | null = null;
+  #before = 0;
+  #table: { name: string; copy: CopyRows } | null = null;
   #statement: string | null = null;
   #line: Buffer[] = [];
   #lineLength = 0;
-  /** The first bytes of a row that goes over the end of a chunk, to know `\.` again. */
-  #rowHead = Buffer.alloc(0);
-  #rowLength = 0;
+
+  /** Of all tables so far. */
+  get rows(): number {
+    return this.#before + (this.#table?.copy.rows ?? 0);
+  }
 
   push(chunk: Buffer): void {
     let at = 0;
-    while (at < chunk.length) at = this.#table ? this.#readRows(chunk, at) : this.#readLine(chunk, at);
+    while (at < chunk.length) at = this.#table ? this.#readRows(this.#table, chunk, at) : this.#readLine(chunk, at);
   }
 
   /** Call after the last byte. Throws INTERNAL when the text ended inside a table. */
@@ -42,42 +105,14 @@ export class RowCounter {
     if (this.#statement !== null) throw damaged("it ends inside a statement");
   }
 
-  #readRows(chunk: Buffer, start: number): number {
-    const table = this.#table;
-    if (!table) return start;
-    let at = start;
-    let rows = 0;
-    for (;;) {
-      const end = chunk.indexOf(LINE_FEED, at);
-      if (end === -1) break;
-      if (this.#isEndMark(chunk, at, end)) {
-        table.bytes += at - start;
-        this.#count(table, rows);
-        this.#rowLength = 0;
-        this.#table = null;
-        return end + 1;
-      }
-      rows += 1;
-      this.#rowLength = 0;
-      at = end + 1;
+  #readRows({ name, copy }: { name: string; copy: CopyRows }, chunk: Buffer, start: number): number {
+    const at = copy.push(chunk, start);
+    if (copy.isEnded) {
+      this.tables.set(name, countedTable(copy));
+      this.#before += copy.rows;
+      this.#table = null;
     }
-    if (this.#rowLength < 3) this.#rowHead = Buffer.concat([this.#rowHead.subarray(0, this.#rowLength), chunk.subarray(at, at + 3)]);
-    this.#rowLength += chunk.length - at;
-    table.bytes += chunk.length - start;
-    this.#count(table, rows);
-    return chunk.length;
-  }
-
-  #count(table: CountedTable, rows: number): void {
-    table.rows += rows;
-    this.rows += rows;
-  }
-
-  /** A row that begins with a backslash and a dot does not exist: a backslash in a value is doubled. */
-  #isEndMark(chunk: Buffer, at: number, end: number): boolean {
-    if (this.#rowLength + end - at !== 2) return false;
-    const head = this.#rowLength === 0 ? chunk.subarray(at, end) : Buffer.concat([this.#rowHead.subarray(0, this.#rowLength), chunk.subarray(at, end)]);
-    return head[0] === 0x5c && head[1] === 0x2e;
+    return at;
   }
 
   #readLine(chunk: Buffer, start: number): number {
@@ -111,9 +146,7 @@ export class RowCounter {
     this.#statement = null;
     const name = objectName(unquoted(match[1] ?? ""), unquoted(match[2] ?? ""));
     if (this.tables.has(name)) throw damaged(`the rows of ${name} are in it twice`);
-    this.#table = { name, rows: 0, bytes: 0 };
-    this.tables.set(name, this.#table);
-    this.#rowLength = 0;
+    this.#table = { name, copy: new CopyRows() };
   }
 }
 

@@ -40,6 +40,15 @@ const BLOCK_DATA = 1;
 const BLOCK_LARGE_OBJECTS = 3;
 const STRING_BYTES_MAX = 256 * 1024 * 1024;
 
+/** Told of what is inside the data blocks, in order, as it passes: the bytes as they lie in the file, compressed where the archive is. */
+export interface BlockListener {
+  /** A block begins, or the next large object inside one. */
+  begin(entry: TocEntry): void;
+  /** A view of the chunk that is being walked: copy it to keep it. */
+  data(bytes: Buffer): void;
+  end(entry: TocEntry): void;
+}
+
 export class ArchiveWalk {
   /** There once the head of the archive has passed. */
   toc: ArchiveToc | null = null;
@@ -52,13 +61,21 @@ export class ArchiveWalk {
   #state: "head" | "entries" | "block" | "chunk" | "large object" | "large object chunk" = "head";
   #seen = new Set<number>();
   #withData = new Map<number, TocEntry>();
+  #entry: TocEntry | null = null;
+  readonly #listener: BlockListener | null;
+
+  constructor(listener: BlockListener | null = null) {
+    this.#listener = listener;
+  }
 
   /** Takes the next bytes. Throws INTERNAL when they cannot follow. */
   push(chunk: Buffer): void {
     if (this.#skip >= chunk.length) {
+      this.#listener?.data(chunk);
       this.#skip -= chunk.length;
       return;
     }
+    if (this.#skip > 0) this.#listener?.data(chunk.subarray(0, this.#skip));
     this.#rest = this.#rest.length === 0 ? chunk.subarray(this.#skip) : Buffer.concat([this.#rest, chunk.subarray(this.#skip)]);
     this.#skip = 0;
     this.#position = 0;
@@ -69,6 +86,7 @@ export class ArchiveWalk {
         done = this.#position;
         if (this.#skip === 0) continue;
         const here = Math.min(this.#skip, this.#rest.length - done);
+        this.#listener?.data(this.#rest.subarray(done, done + here));
         this.#skip -= here;
         this.#position = done += here;
         if (this.#skip > 0) break;
@@ -100,9 +118,7 @@ export class ArchiveWalk {
       case "chunk":
         return this.#readChunk("block");
       case "large object":
-        if (this.#integer() === 0) this.#state = "block";
-        else this.#state = "large object chunk";
-        return;
+        return this.#readLargeObject();
       case "large object chunk":
         return this.#readChunk("large object");
     }
@@ -196,14 +212,26 @@ export class ArchiveWalk {
     if (!entry || (kind !== BLOCK_DATA && kind !== BLOCK_LARGE_OBJECTS)) throw damaged("after its last object come bytes that belong to none");
     if (this.#seen.has(id)) throw damaged(`the data of ${entry.name} is in it twice`);
     this.#seen.add(id);
+    this.#entry = entry;
     this.#state = kind === BLOCK_DATA ? "chunk" : "large object";
+    if (kind === BLOCK_DATA) this.#listener?.begin(entry);
+  }
+
+  #readLargeObject(): void {
+    const isLast = this.#integer() === 0;
+    this.#state = isLast ? "block" : "large object chunk";
+    if (!isLast && this.#entry) this.#listener?.begin(this.#entry);
   }
 
   #readChunk(after: "block" | "large object"): void {
     const length = this.#integer();
     if (length < 0) throw damaged("a data block has a length below zero");
-    if (length === 0) this.#state = after;
-    else this.#skip = length;
+    if (length > 0) {
+      this.#skip = length;
+      return;
+    }
+    this.#state = after;
+    if (this.#entry) this.#listener?.end(this.#entry);
   }
 
   #bytes(count: number): Buffer {

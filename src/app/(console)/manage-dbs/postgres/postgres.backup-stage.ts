@@ -4,7 +4,7 @@ import { countLargeObjects, countRelations, LARGE_OBJECTS_NAME, listRelations } 
 import { detailsOf, nameProblem, readNeeds, type Details, type RestoreNeeds } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
 import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
 import { browse, reachedTarget, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
-import { isWorthKeeping, startTool, toolEnvironment, writeOrGone } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
+import { startTool, toolEnvironment, writeOrGone } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
 import type { PostgresTools, ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
 import type { Artefact, JobContext, LeftBehind, RestoreTarget, Staged } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
@@ -107,10 +107,10 @@ async function runRestore(run: RestoreRun): Promise<void> {
     ],
     environment: await toolEnvironment({ target: { ...target, database: name }, encrypted, scratchDir: context.scratchDir }),
     secret: target.password,
-    onLine: (line) => {
+    onLine: (line, isComplaint) => {
       const table = /^pg_restore: processing data for table "(.*)"$/.exec(line)?.[1];
       if (table !== undefined) context.progress({ object: table });
-      else if (isWorthKeeping(line)) context.log(line);
+      else if (isComplaint) context.log(line);
     },
     context,
   });

@@ -1,5 +1,6 @@
 import "server-only";
 import { ArchiveWalk, damaged, type ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
+import type { ArchiveContent } from "@/app/(console)/manage-dbs/postgres/postgres.archive-blocks";
 import { RowCounter } from "@/app/(console)/manage-dbs/postgres/postgres.archive-rows";
 import { LARGE_OBJECTS_NAME, relationsOfArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
 import { startTool, writeOrGone, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
@@ -20,18 +21,11 @@ const READ_ARGUMENTS = [
   "-",
 ];
 
-/** What was read out of an archive. */
-export interface ArchiveContent {
-  toc: ArchiveToc;
-  tables: ReadonlyMap<string, { rows: number; bytes: number }>;
-  largeObjects: number;
-}
-
 /**
  * Reads an archive whole from the bytes it is given: its borders here, its compressed rows in pg_restore, whose output is counted.
  * `write` takes the next bytes and waits when it must; `end` resolves with what was found or throws INTERNAL; `stop` ends the process.
  */
-export interface ArchiveReader {
+interface ArchiveReader {
   write(chunk: Buffer): Promise<void>;
   end(): Promise<ArchiveContent>;
   stop(): void;
@@ -39,7 +33,7 @@ export interface ArchiveReader {
   readonly rows: number;
 }
 
-export function openArchiveReader(tools: PostgresTools, context: Pick<JobContext, "child" | "scratchDir">): ArchiveReader {
+function openArchiveReader(tools: PostgresTools, context: Pick<JobContext, "child" | "scratchDir">): ArchiveReader {
   const walk = new ArchiveWalk();
   const counter = new RowCounter();
   const process = startTool({
@@ -92,19 +86,22 @@ async function countRows(process: ToolProcess, counter: RowCounter): Promise<voi
 }
 
 /** Every table that the table of contents promises rows of was read, and no other. */
-function assertComplete({ toc, tables }: ArchiveContent): void {
+export function assertComplete({ toc, tables }: ArchiveContent): void {
   const relations = relationsOfArchive(toc);
   for (const [name, relation] of relations) if (relation.hasData && !tables.has(name)) throw damaged(`the rows of ${name} are missing`);
   for (const name of tables.keys()) if (!relations.get(name)?.hasData) throw damaged(`it holds rows of ${name}, which its table of contents does not name`);
 }
 
 /** The objects of an archive by the manifest's names. */
-export function foundObjects(content: ArchiveContent): { name: string; count: number | null }[] {
-  const relations = [...relationsOfArchive(content.toc).keys()].map((name) => ({ name, count: content.tables.get(name)?.rows ?? null }));
-  return content.largeObjects > 0 ? [...relations, { name: LARGE_OBJECTS_NAME, count: content.largeObjects }] : relations;
+export function foundObjects(content: ArchiveContent): { name: string; count: number | null; checksum: string | null }[] {
+  const relations = [...relationsOfArchive(content.toc).keys()].map((name) => {
+    const table = content.tables.get(name);
+    return { name, count: table?.rows ?? null, checksum: table?.checksum ?? null };
+  });
+  return content.largeObjects > 0 ? [...relations, { name: LARGE_OBJECTS_NAME, count: content.largeObjects, checksum: null }] : relations;
 }
 
-export const VERIFY_METHOD = "read whole with pg_restore, rows of every table counted";
+const VERIFY_METHOD = "read whole with pg_restore, rows of every table counted";
 
 /** Reads a stored artefact whole. Throws INTERNAL for a damaged one, TOOL_MISSING without a pg_restore that reads it. */
 export async function verifyArtefact(artefact: Artefact, context: JobContext, search: ToolSearch): Promise<Verification> {

@@ -1,13 +1,8 @@
 import "server-only";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
-import {
-  openArchiveReader,
-  foundObjects,
-  VERIFY_METHOD,
-  type ArchiveContent,
-  type ArchiveReader,
-} from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
+import { BlockReader, READ_WHILE_WRITTEN, type ArchiveContent } from "@/app/(console)/manage-dbs/postgres/postgres.archive-blocks";
+import { assertComplete, foundObjects } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
 import {
   countLargeObjects,
   countRelations,
@@ -19,18 +14,19 @@ import {
 } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
 import { openOwnSession, reachedTarget, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { errorCode } from "@/app/(console)/manage-dbs/postgres/postgres.errors";
-import { isWorthKeeping, startTool, toolEnvironment, writeOrGone, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
+import { isGone, startTool, toolEnvironment, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
 import { findTools, type PostgresTools, type ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
 import type { ArtefactSink, JobContext, ManifestContent, ManifestObject } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
+import { giveBack, inBatches } from "@/server/give-back";
 
 /** Longer than a busy deployment holds a table, short enough that a forgotten session is named the same night. */
 const LOCK_WAIT = "--lock-wait-timeout=600000";
 
 /**
  * Writes `pg_dump -Fc` of one exported snapshot. In that same snapshot every table is counted, and the very bytes that go to the store are
- * read back by pg_restore beside it: a backup is good when the server's counts and the file's counts are equal. Rejects on any doubt.
+ * read back beside it, block by block: a backup is good when the server's counts and the file's counts are equal. Rejects on any doubt.
  */
 export async function writeBackup(options: { connection: Connection; sink: ArtefactSink; context: JobContext; search: ToolSearch }): Promise<ManifestContent> {
   const { connection, sink, context, search } = options;
@@ -99,16 +95,15 @@ interface DumpResult {
 
 async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
   const { session, context, tools } = run;
-  const estimate = run.relations.reduce((sum, relation) => sum + (relation.estimate ?? 0), 0);
-  context.progress({ phase: "Write with pg_dump", objectsTotal: run.relations.filter((relation) => relation.countFrom !== null).length, itemsTotal: estimate });
+  context.progress({ phase: "Write with pg_dump", objectsTotal: run.relations.filter((relation) => relation.countFrom !== null).length, ...rowsExpected(run) });
   const output = run.sink.stream();
-  const reader = openArchiveReader(tools, context);
+  const reader = new BlockReader();
   const dump = startTool({
     file: tools.pgDump,
     arguments: ["--format=custom", "--verbose", "--no-password", LOCK_WAIT, ...run.encoding, `--snapshot=${run.snapshot}`],
     environment: run.environment,
     secret: run.secret,
-    onLine: (line) => reportLine(line, context),
+    onLine: (line, isComplaint) => reportLine({ line, isComplaint, context }),
     context,
   });
   dump.stdin.end();
@@ -138,47 +133,69 @@ async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
   }
 }
 
-async function countInSnapshot({ session, relations }: DumpRun): Promise<{ counts: Map<string, number>; largeObjects: number }> {
+/** The rows that are to come: counted where the count is there already, else estimated. Unknown as long as one table is neither. */
+function rowsExpected({ relations }: DumpRun, counts: ReadonlyMap<string, number> = new Map()): { itemsTotal?: number } {
+  let total = 0;
+  for (const relation of relations.filter((each) => each.countFrom !== null)) {
+    const rows = counts.get(relation.name) ?? relation.estimate;
+    if (rows === null) return {};
+    total += rows;
+  }
+  return { itemsTotal: total };
+}
+
+async function countInSnapshot(run: DumpRun): Promise<{ counts: Map<string, number>; largeObjects: number }> {
+  const { session, relations, context } = run;
   const counts = await countRelations(session, relations);
+  context.progress(rowsExpected(run, counts));
   return { counts, largeObjects: await countLargeObjects(session) };
 }
 
 /** Each byte goes to the store and to the reader; the slower one sets the pace. */
-async function copy(streams: { dump: ToolProcess; output: Writable; reader: ArchiveReader; context: JobContext }): Promise<ArchiveContent> {
+async function copy(streams: { dump: ToolProcess; output: Writable; reader: BlockReader; context: JobContext }): Promise<ArchiveContent> {
   const { dump, output, reader, context } = streams;
   const stored = finished(output, { readable: false });
   stored.catch(() => undefined);
   const behind = readBehind(reader);
   let bytes = 0;
-  for await (const chunk of dump.stdout) {
-    const [taken] = await Promise.all([writeOrGone(output, chunk as Buffer), behind.add(chunk as Buffer)]);
+  for await (const chunk of inBatches(dump.stdout, BATCH_BYTES)) {
+    bytes += chunk.length;
+    const written = writeWhole(output, chunk);
+    const [taken] = await Promise.all([output.writableNeedDrain ? written : !isGone(output), behind.add(chunk, written)]);
     if (!taken) await stored.then(() => Promise.reject(new Error("the store closed its file")));
-    bytes += (chunk as Buffer).length;
     context.progress({ bytesDone: bytes, itemsDone: reader.rows });
   }
   await dump.done;
   output.end();
   context.log(`${bytes} bytes from pg_dump`);
   const [content] = await Promise.all([behind.end().then(() => reader.end()), stored]);
+  assertComplete(content);
   context.progress({ bytesDone: bytes, bytesTotal: bytes, itemsDone: reader.rows });
   return content;
 }
 
+const BATCH_BYTES = 512 * 1024;
+
 /** How far the reader may be behind the dump, in bytes: what is held in memory at most. */
 const BEHIND_MAX = 32 * 1024 * 1024;
 
+/** True once the chunk is in the file, false when the file does not take it any more: its own error says why. */
+const writeWhole = (output: Writable, chunk: Buffer): Promise<boolean> => new Promise((resolve) => void output.write(chunk, (error) => resolve(!error)));
+
 /** Gives bytes to the reader without making the dump wait for it, up to a bound. Throws what the reader throws. */
-function readBehind(reader: ArchiveReader): { add(chunk: Buffer): Promise<void>; end(): Promise<void> } {
+function readBehind(reader: BlockReader): { add(chunk: Buffer, written: Promise<boolean>): Promise<void>; end(): Promise<void> } {
   let waiting = 0;
   let failure: unknown;
   let last: Promise<void> = Promise.resolve();
   return {
-    async add(chunk) {
+    async add(chunk, written) {
       if (failure !== undefined) await last;
       waiting += chunk.length;
       last = last.then(async () => {
+        const { length } = chunk;
         await reader.write(chunk);
-        waiting -= chunk.length;
+        waiting -= length;
+        if (await written) giveBack(chunk);
       });
       last.catch((error: unknown) => {
         failure ??= error;
@@ -189,10 +206,10 @@ function readBehind(reader: ArchiveReader): { add(chunk: Buffer): Promise<void>;
   };
 }
 
-function reportLine(line: string, context: JobContext): void {
+function reportLine({ line, isComplaint, context }: { line: string; isComplaint: boolean; context: JobContext }): void {
   const table = /^pg_dump: dumping contents of table "(.*)"$/.exec(line)?.[1];
   if (table !== undefined) context.progress({ object: table });
-  else if (isWorthKeeping(line)) context.log(line);
+  else if (isComplaint) context.log(line);
 }
 
 function storeError(error: unknown): unknown {
@@ -207,8 +224,14 @@ function storeError(error: unknown): unknown {
 function manifestObjects(found: { relations: DumpRelation[]; counts: Map<string, number>; largeObjects: number; content: ArchiveContent }): ManifestObject[] {
   const { relations, counts, largeObjects, content } = found;
   const objects = relations.map((relation): ManifestObject => {
-    const bytes = content.tables.get(relation.name)?.bytes ?? null;
-    return { name: relation.name, kind: relation.kind, count: counts.get(relation.name) ?? null, bytes, checksum: null };
+    const table = content.tables.get(relation.name);
+    return {
+      name: relation.name,
+      kind: relation.kind,
+      count: counts.get(relation.name) ?? null,
+      bytes: table?.bytes ?? null,
+      checksum: table?.checksum ?? null,
+    };
   });
   if (largeObjects > 0) objects.push({ name: LARGE_OBJECTS_NAME, kind: "large objects", count: largeObjects, bytes: null, checksum: null });
   return objects;
@@ -262,7 +285,7 @@ function manifestContent(parts: {
       sequences: database.sequences,
       extensions: facts.extensions,
       roles: facts.roles,
-      readBack: { method: VERIFY_METHOD, objects: foundObjects(content) },
+      readBack: { method: READ_WHILE_WRITTEN, objects: foundObjects(content) },
     },
   };
 }

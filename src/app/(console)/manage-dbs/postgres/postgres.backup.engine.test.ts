@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BlockReader, type ArchiveContent } from "@/app/(console)/manage-dbs/postgres/postgres.archive-blocks";
 import { makePostgresBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup";
 import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.backup-stage";
 import { browse, close, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
@@ -114,14 +115,16 @@ describe("write", () => {
     const found = engine.readBackWhileWriting?.(content);
     expect(found?.objects.length).toBe(content.objects.length);
     expect(content.details).toMatchObject({ encoding: "UTF8", extensions: ["citext"] });
-    expect(job.lines.join("\n")).not.toMatch(/reading|identifying/);
-    expect(job.children.length).toBe(2);
+    expect(job.lines.join("\n")).not.toMatch(/reading|identifying|and feed/);
+    expect(job.children.length).toBe(1);
   });
 
   it("is read back the same from the stored file", async () => {
     const again = await makeJob();
+    // By pg_restore now, by our own reader while it was written: the same counts, and the same sums over the rows.
     const verification = await engine.verify(artefact, again.context);
-    expect(verification).toEqual(engine.readBackWhileWriting?.(content));
+    expect(verification.objects).toEqual(engine.readBackWhileWriting?.(content)?.objects);
+    expect(verification.objects.find((object) => object.name === "public.customers")?.checksum).toMatch(/^[0-9a-f]{8}$/);
     await again.remove();
   });
 });
@@ -227,9 +230,16 @@ describe("damage", () => {
     }
   });
 
+  /** In pieces of odd lengths, so that every border falls inside a piece once. */
+  async function readBlocks(bytes: Buffer): Promise<ArchiveContent> {
+    const reader = new BlockReader();
+    for (let at = 0; at < bytes.length; at += 997) await reader.write(Buffer.from(bytes.subarray(at, at + 997)));
+    return reader.end();
+  }
+
   it("by a flipped bit is found in the blocks, never hangs, and is always another SHA-256", async () => {
     const bytes = await readFile(artefact.path);
-    let found = 0;
+    let [found, foundInBlocks] = [0, 0];
     for (let attempt = 0; attempt < 200; attempt += 1) {
       // The second half of the file is compressed rows, each block with a checksum of its own: there pg_restore itself must see it.
       const from = attempt < 60 ? Math.ceil(bytes.length / 2) : 0;
@@ -238,10 +248,20 @@ describe("damage", () => {
       flipped[at] = (flipped[at] ?? 0) ^ (1 << (attempt % 8));
       expect(createHash("sha256").update(flipped).digest("hex")).not.toBe(hash);
       if (attempt < 60) await verifyBytes(flipped).catch(() => (found += 1));
+      if (attempt < 60) await readBlocks(flipped).catch(() => (foundInBlocks += 1));
     }
     // What changes a name or comment only, further up, is SHA-256's to find.
     expect(found).toBe(60);
+    expect(foundInBlocks, "by the reader beside the dump").toBe(60);
   }, 120_000);
+
+  it("by a cut or a tail is found by the reader beside the dump", async () => {
+    const bytes = await readFile(artefact.path);
+    await expect(readBlocks(bytes)).resolves.toMatchObject({ largeObjects: 2 });
+    for (const share of [0, 0.01, 0.3, 0.6, 0.95]) await expect(readBlocks(bytes.subarray(0, Math.floor(bytes.length * share)))).rejects.toThrow("damaged");
+    await expect(readBlocks(bytes.subarray(0, -1))).rejects.toThrow("damaged");
+    await expect(readBlocks(Buffer.concat([bytes, Buffer.from("\0")]))).rejects.toThrow("damaged");
+  });
 });
 
 describe("another encoding, settings and a load of writes", () => {
@@ -257,7 +277,7 @@ describe("another encoding, settings and a load of writes", () => {
     const manifest = await engine.write(connection, sink, attempt.context);
     await sink.finished();
     const file = await artefactAt(sink.path, manifest);
-    expect((await engine.verify(file, attempt.context)).objects).toEqual([{ name: 'public."né"', count: 2 }]);
+    expect((await engine.verify(file, attempt.context)).objects).toEqual([{ name: 'public."né"', count: 2, checksum: expect.any(String) as string }]);
     const target = `${name}_2`;
     const staged = await engine.stage(file, connection, { name: target }, attempt.context);
     await staged.keep();

@@ -32,8 +32,8 @@ export interface ToolCall {
   environment: Record<string, string>;
   /** Never shown; replaced in the tool's words. */
   secret?: string | undefined;
-  /** Each line the tool says on stderr. */
-  onLine?: (line: string) => void;
+  /** Each line the tool says on stderr; `isComplaint` tells what went wrong from the steps that --verbose names. */
+  onLine?: (line: string, isComplaint: boolean) => void;
   context: Pick<JobContext, "child">;
   /** It may take longer, so that others do not. */
   background?: boolean;
@@ -80,14 +80,16 @@ export function startTool(call: ToolCall): ToolProcess {
 function lastLines(stderr: Readable, call: ToolCall): string[] {
   const lines: string[] = [];
   let rest = "";
+  let isComplaint = true;
   stderr.setEncoding("utf8");
   stderr.on("data", (text: string) => {
     const parts = (rest + text).split("\n");
     rest = (parts.pop() ?? "").slice(-10_000);
     for (const part of parts) {
       const line = masked(part, call.secret).slice(0, 2_000);
-      call.onLine?.(line);
-      if (isWorthKeeping(line)) lines.push(line);
+      isComplaint = isComplaintAfter(line, isComplaint);
+      call.onLine?.(line, isComplaint);
+      if (isComplaint) lines.push(line);
       if (lines.length > STDERR_LINES) lines.shift();
     }
   });
@@ -96,9 +98,11 @@ function lastLines(stderr: Readable, call: ToolCall): string[] {
 
 const masked = (line: string, secret: string | undefined): string => (secret ? line.replaceAll(secret, "***") : line);
 
-/** With --verbose the tools tell every step; only their complaints belong into an error. */
-export const isWorthKeeping = (line: string): boolean =>
-  !/^pg_(dump|restore): (?!error|warning|fatal|detail|hint|from TOC|while)/.test(line) && line.trim() !== "";
+/** With --verbose the tools tell every step; only their complaints belong into an error. A line without their name goes on with the one before it. */
+function isComplaintAfter(line: string, before: boolean): boolean {
+  if (line.trim() === "") return false;
+  return /^pg_(dump|restore): /.test(line) ? /^pg_(dump|restore): (error|warning|fatal|detail|hint|from TOC|while)/.test(line) : before;
+}
 
 async function endOf(child: ChildProcess, call: ToolCall, said: string[]): Promise<void> {
   const tool = call.file.split("/").at(-1) ?? "tool";
@@ -187,7 +191,7 @@ export async function writeOrGone(stream: Writable, chunk: Uint8Array): Promise<
   return !isGone(stream);
 }
 
-const isGone = (stream: Writable): boolean => stream.destroyed || stream.writableEnded || stream.errored !== null;
+export const isGone = (stream: Writable): boolean => stream.destroyed || stream.writableEnded || stream.errored !== null;
 
 export interface ToolEnvironment {
   target: PostgresTarget;
