@@ -15,6 +15,13 @@ import { deadline, engineProcedure, requireRecentSignIn, requireTypedName, route
 
 const BackupId = z.object({ id: z.string().min(1).max(120) });
 const JobStarted = z.object({ jobId: z.string() });
+/** Where to: a new place, or with `replace` what the connection opens now; everything, or only the named objects. */
+const target = { target: RestoreTarget.shape.name, replace: RestoreTarget.shape.replace, objects: RestoreTarget.shape.objects };
+const targetOf = (input: { target: string } & Omit<RestoreTarget, "name">): RestoreTarget => ({
+  name: input.target,
+  replace: input.replace,
+  objects: input.objects,
+});
 const idempotencyKey = z.string().min(8).max(100).optional();
 
 export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
@@ -93,18 +100,18 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
 
     plan: procedure
       .action("restore")
-      .meta({ openapi: { method: "POST", path: `${path}/{id}/plan`, tags, summary: "What restoring into a new place would do; changes nothing" } })
-      .input(BackupId.extend({ target: RestoreTarget.shape.name }))
+      .meta({ openapi: { method: "POST", path: `${path}/{id}/plan`, tags, summary: "What a restore would do; changes nothing" } })
+      .input(BackupId.extend(target))
       .output(RestorePlan)
       .mutation(async ({ ctx, input, signal }) => {
         const backup = await backupOf(ctx.connection.id, input.id);
-        return planRestore({ backup, connection: ctx.connection, engine, target: { name: input.target } }, deadline(signal));
+        return planRestore({ backup, connection: ctx.connection, engine, target: targetOf(input) }, deadline(signal));
       }),
 
     restore: procedure
       .action("restore")
-      .meta({ openapi: { method: "POST", path: `${path}/{id}/restore`, tags, summary: "Restore into a new place: all or nothing" } })
-      .input(BackupId.extend({ target: RestoreTarget.shape.name, confirm: z.string().max(200), idempotencyKey }))
+      .meta({ openapi: { method: "POST", path: `${path}/{id}/restore`, tags, summary: "Restore into a new place, or replace what is live: all or nothing" } })
+      .input(BackupId.extend({ ...target, confirm: z.string().max(200), idempotencyKey }))
       .output(JobStarted)
       .mutation(async ({ ctx, input }) => {
         requireTypedName(input.confirm, input.target);
@@ -115,7 +122,7 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
           backup,
           connection: ctx.connection,
           engine,
-          target: { name: input.target },
+          target: targetOf(input),
           user: { id: ctx.principal.userId, name: ctx.principal.name },
           idempotencyKey: input.idempotencyKey,
           addConnection: (parts) => addRestoredConnection({ origin: ctx.connection, createdBy: ctx.principal.userId, ...parts }),

@@ -24,6 +24,11 @@ export const BackupSummary = z.object({
   tool: z.string().nullable(),
   verifiedAt: z.string().nullable(),
   verifiedHow: z.string().nullable(),
+  /** When a drill last restored it aside and found its content equal, and how. */
+  provedAt: z.string().nullable(),
+  provedHow: z.string().nullable(),
+  /** "upload": made elsewhere. */
+  origin: z.enum(["console", "upload"]),
   error: Failure.nullable(),
   createdBy: z.string(),
   startedAt: z.string(),
@@ -42,6 +47,24 @@ export const BackupDetail = BackupSummary.extend({
   log: z.array(z.object({ at: z.string(), text: z.string() })),
 });
 export type BackupDetail = z.infer<typeof BackupDetail>;
+
+/** A restore that replaced live data. */
+export const SwapView = z.object({
+  /** Of the restore job. */
+  id: z.string(),
+  backupId: z.string(),
+  target: z.string(),
+  state: z.enum(["swapping", "restored", "exchanging", "undone", "dropped"]),
+  keptBytes: z.number().nullable(),
+  /** Undo works until then. */
+  keptUntil: z.string(),
+  userName: z.string(),
+  createdAt: z.string(),
+  changedAt: z.string(),
+  error: Failure.nullable(),
+});
+export type SwapView = z.infer<typeof SwapView>;
+export const SwapPage = z.object({ restores: z.array(SwapView) });
 
 export const JobProgress = z.object({
   phase: z.string().optional(),

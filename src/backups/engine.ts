@@ -1,6 +1,6 @@
 /**
- * The backup half of the engine contract: five steps with guarantees. The console's half (jobs, store, catalogue,
- * manifest file, rights, audit) is beside this file and knows no engine.
+ * The backup half of the engine contract: plan, stage, compare, swap, undo. The console's half (jobs, store, catalogue, manifest
+ * file, journal of swaps, rights, audit) is beside this file and knows no engine.
  */
 import type { Readable, Writable } from "node:stream";
 import { z } from "zod";
@@ -105,11 +105,15 @@ export const Verification = z.object({
 export type Verification = z.infer<typeof Verification>;
 
 export const RestoreTarget = z.object({
-  /**
-   * The new place: a database name (PostgreSQL, MongoDB), a logical database number as text (Redis),
-   * a file name without directory (SQLite). Must not exist, or be empty (Redis).
-   */
+  /** A database name (PostgreSQL, MongoDB), a logical database number as text (Redis), a file name without directory (SQLite). */
   name: z.string().min(1).max(100),
+  /**
+   * False: a new place, which must not exist, or be empty (Redis). True: what the connection opens now is replaced by the restored copy,
+   * in one step that can be undone; `name` is then the name of just that and of nothing else.
+   */
+  replace: z.boolean().optional(),
+  /** Only these objects, by the manifest's names; absent = all. */
+  objects: z.array(z.string().min(1).max(1_000)).min(1).max(10_000).optional(),
 });
 export type RestoreTarget = z.infer<typeof RestoreTarget>;
 
@@ -131,10 +135,37 @@ export const RestorePlan = z.object({
   bytesNeeded: z.number().nullable(),
   /** What will run, in order, in words. */
   steps: z.array(z.object({ title: z.string(), detail: z.string() })),
+  /** What stands under the name now and will be replaced; null for a new place. Figures are null where nothing tells. */
+  replaces: z.object({ place: z.string(), items: z.number().nullable(), bytes: z.number().nullable(), sessions: z.number().nullable() }).nullish(),
+  /** How the replacing is undone, and the bytes that keeping the old state takes; null for a new place. */
+  undo: z.object({ how: z.string(), bytes: z.number().nullable() }).nullish(),
 });
 export type RestorePlan = z.infer<typeof RestorePlan>;
 
-/** A restore that stands aside, complete and not yet kept. Exactly one of keep and discard is called. */
+/**
+ * All that an engine needs to undo a swap, and to find out after a crash which of the two is live. Plain JSON without secrets.
+ * The console writes it into its journal before anything live is touched, and hands it back unchanged.
+ */
+export type SwapRecord = ManifestContent["details"];
+
+export interface Swap {
+  /** Of the restore; it is in the names of what is kept aside. */
+  jobId: string;
+  target: string;
+  record: SwapRecord;
+}
+
+/** Writes the record into the journal. Await it before the first effect on what is live; may be called again when the record grows. */
+export type Journal = (record: SwapRecord) => Promise<void>;
+
+export interface Swapped {
+  /** What is live now, in words. */
+  place: string;
+  /** Bytes of what is kept aside for undo; null when not known. */
+  keptBytes: number | null;
+}
+
+/** A restore that stands aside, complete and not yet kept. Exactly one of keep, swap and discard is called, swap only for a target to be replaced. */
 export interface Staged {
   /** Counts as read back from the staged place, by the manifest's names. */
   objects: { name: string; count: number | null }[];
@@ -142,6 +173,16 @@ export interface Staged {
   skipped: { name: string; count: number; reason: string }[];
   /** Gives it the target's name. Returns where it now is, in words, and a connection to open it when it needs one of its own. */
   keep(): Promise<{ place: string; connection?: { url: string; database: string | null } }>;
+  /**
+   * Puts the restored copy in the place of what is live, in one step, and keeps the old state aside. When it rejects the console calls
+   * `settle`, which finds out what became of it. It is not cancelled half way: the signal counts until the journal is written.
+   */
+  swap?(journal: Journal): Promise<Swapped>;
+  /**
+   * For a proof drill: reads what stands aside and compares its content with the artefact's, not only the counts. Rejects with CONFLICT
+   * naming what differs; answers how it was compared: "CRC-32 over the rows of 12 tables".
+   */
+  compareContent?(): Promise<{ method: string }>;
   /** Removes every trace. */
   discard(): Promise<void>;
 }
@@ -170,4 +211,30 @@ export interface BackupEngine {
   stage(artefact: Artefact, connection: Connection, target: RestoreTarget, context: JobContext): Promise<Staged>;
   /** Clears what a crashed restore left behind. */
   sweep(connection: Connection, left: LeftBehind): Promise<void>;
+  /**
+   * After a swap or an exchange that did not come to its end (crash, lost connection): finishes it or takes it back, whichever is certain,
+   * and answers what is live now: the "restored" copy, or the state from "before" it. Nothing is lost either way: the other one is still
+   * kept aside afterwards. Idempotent, also when nothing was interrupted. Rejects when it cannot know (server away): it is called again later.
+   */
+  settle?(connection: Connection, swap: Swap, context: { log(line: string): void }): Promise<"restored" | "before">;
+  /** Exchanges what is live and what is kept, in one step: undo, and undo of the undo. When it rejects the console calls `settle`. */
+  exchange?(connection: Connection, swap: Swap, steps: { journal: Journal; context: JobContext }): Promise<Swapped>;
+  /** Drops what is kept aside, whichever of the two that is; what is live stays. Idempotent. */
+  dropKept?(connection: Connection, swap: Swap, context: Pick<JobContext, "log" | "signal">): Promise<void>;
+  /** The first items of one object of an artefact, without a server. Throws NOT_FOUND for an object that is not in it. */
+  peek?(artefact: Artefact, object: string, options: { limit: number; signal?: AbortSignal | undefined }): Promise<Peek>;
+  /**
+   * Reads a file that was made elsewhere, whole, and says what is in it as if `write` had written it. Throws INVALID, in words,
+   * for anything that is not a whole artefact of this engine.
+   */
+  describe?(file: { path: string; bytes: number }, context: JobContext): Promise<ManifestContent>;
 }
+
+/** The first items of an object, as text to be shown: rows with their columns, documents as canonical Extended JSON, keys with type and expiry. */
+export const Peek = z.object({
+  columns: z.array(z.string()),
+  /** A cell is null for NULL; long ones are cut. */
+  rows: z.array(z.array(z.string().nullable())),
+  hasMore: z.boolean(),
+});
+export type Peek = z.infer<typeof Peek>;

@@ -18,7 +18,7 @@ import { single } from "@/server/single";
 import type { Connection } from "@/server/connection";
 
 export interface JobRequest {
-  kind: "backup" | "verify" | "restore";
+  kind: "backup" | "verify" | "restore" | "undo" | "drop" | "drill";
   connection: Connection;
   user: { id: string; name: string };
   /** What was asked for, without secrets. */

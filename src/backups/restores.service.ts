@@ -1,6 +1,7 @@
 import "server-only";
-/** Restores into a new place: check, stage aside, compare with the manifest, keep when equal, remove when not. Nothing live is touched. */
+/** Restores: check, stage aside, compare with the manifest, then keep under a new name or swap with what is live; remove when not equal. */
 import type { BackupEngine, JobContext, RestorePlan, RestoreTarget, Staged } from "@/backups/engine";
+import { performSwap } from "@/backups/swaps.service";
 import { checkArtefact, markIfDamaged, storedArtefact } from "@/backups/backups.service";
 import { startJob } from "@/backups/jobs";
 import type { Connection } from "@/server/connection";
@@ -35,7 +36,12 @@ export async function startRestore(request: RestoreRequest): Promise<{ jobId: st
       kind: "restore",
       connection,
       user,
-      request: { backupId: backup.id, target: target.name },
+      request: {
+        backupId: backup.id,
+        target: target.name,
+        ...(target.replace ? { replace: true } : {}),
+        ...(target.objects ? { objects: target.objects } : {}),
+      },
       idempotencyKey,
       // Here, so that a repeated request meets its own job and not its own lock.
       async prepare() {
@@ -79,14 +85,16 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
   const staged = await phase("Restore aside", () => engine.stage(artefact, connection, target, context));
   let compared: Compared[];
   try {
-    compared = await phase("Compare", async () => compare(manifest.objects, staged));
+    compared = await phase("Compare", async () => compare(chosen(manifest.objects, target), staged));
     throwIfCancelled(context.signal);
   } catch (error) {
     await phase("Tidy up", () => discard(staged, error));
     throw error;
   }
-  const kept = await phase("Keep", () => keepOrDiscard(staged));
-  const opened = kept.connection ? await openable(request, { ...kept.connection, context }) : connection.name;
+  const kept = target.replace
+    ? await phase("Swap", () => performSwap({ connection, engine, backupId: backup.id, target: target.name, user: request.user }, staged, context))
+    : await phase("Keep", () => keepOrDiscard(staged));
+  const opened = "connection" in kept && kept.connection ? await openable(request, { ...kept.connection, context }) : connection.name;
   const skipped = staged.skipped.reduce((sum, entry) => sum + entry.count, 0);
   context.log(skipped ? `restored with ${skipped} skipped` : "restored");
   return {
@@ -97,6 +105,7 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
     objects: compared,
     skipped: staged.skipped,
     phases,
+    ...(target.replace ? { restoreId: context.jobId } : {}),
   };
 }
 
@@ -140,6 +149,17 @@ function assertPlan(plan: RestorePlan): void {
     fix: "Mend it or choose another target; nothing was changed.",
     detail: failed.map((check) => check.detail).join("; "),
   });
+}
+
+/** The objects that were asked for. @throws AppError INVALID for a name that the backup does not hold */
+export function chosen<O extends { name: string }>(objects: readonly O[], target: RestoreTarget): O[] {
+  if (!target.objects) return [...objects];
+  const known = new Set(objects.map((object) => object.name));
+  const unknown = target.objects.filter((name) => !known.has(name));
+  if (unknown.length > 0)
+    throw new AppError("INVALID", `The backup does not hold ${unknown.slice(0, 3).join(", ")}`, { fix: "Choose objects of the backup's list." });
+  const wanted = new Set(target.objects);
+  return objects.filter((object) => wanted.has(object.name));
 }
 
 /** @throws AppError naming what differs: the staged copy is then removed and nothing was changed. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { endChild, type ChildIdentity } from "@/backups/children";
 import type { BackupEngine } from "@/backups/engine";
 import { runner, scratchPrefix } from "@/backups/jobs";
+import { settleAfterCrash } from "@/backups/swaps.service";
 import { removeArtefact, sweepPartials } from "@/backups/store";
 import { strandedBackups, updateBackup } from "@/server/control-plane/backups.repo";
 import { insertLine, type JobRow, unfinishedOfOtherBoots, updateJob } from "@/server/control-plane/jobs.repo";
@@ -40,7 +41,8 @@ async function sweepJob(job: JobRow, engineOf: (connectionId: string) => BackupE
     if (endChild(child)) await insertLine(job.id, `ended the process ${child.pid} that was left running`);
   }
   await removeScratch(job.id);
-  const request = JSON.parse(job.request) as { target?: string };
+  const request = JSON.parse(job.request) as { target?: string; replace?: boolean };
+  if (job.kind === "restore" && request.replace && (await sweepSwap(job, engineOf))) return;
   let detail: string | null = null;
   if (job.kind === "restore" && request.target) {
     try {
@@ -54,4 +56,36 @@ async function sweepJob(job: JobRow, engineOf: (connectionId: string) => BackupE
   }
   await updateJob(job.id, { state: "failed", ended_at: new Date().toISOString(), error: JSON.stringify({ ...CRASHED, detail }) });
   await insertLine(job.id, "failed: the console stopped while this ran");
+}
+
+/** A restore that had begun to swap is finished or taken back. @returns false when it had not, and is swept as any other */
+async function sweepSwap(job: JobRow, engineOf: (connectionId: string) => BackupEngine): Promise<boolean> {
+  const ended = { ended_at: new Date().toISOString() };
+  try {
+    const live = await settleAfterCrash(job.id, engineOf);
+    if (live === null) return false;
+    if (live === "restored") {
+      const { target } = JSON.parse(job.request) as { target: string };
+      const outcome = { word: "restored", place: target, target, restoreId: job.id, note: "the console stopped during the swap; the swap was found whole" };
+      await insertLine(job.id, "restored: the console stopped during the swap, which was found whole, or was finished, at its next start");
+      await updateJob(job.id, { ...ended, state: "succeeded", outcome: JSON.stringify(outcome) });
+    } else {
+      await insertLine(job.id, "failed, nothing changed: the console stopped during the swap, which was taken back");
+      await updateJob(job.id, {
+        ...ended,
+        state: "failed",
+        error: JSON.stringify({ ...CRASHED, message: "The console stopped during the swap, which was taken back; nothing changed" }),
+      });
+    }
+  } catch (error) {
+    const detail = `The console looks again every minute and finishes or takes back the swap; both states are kept. ${error instanceof Error ? error.message : ""}`;
+    await insertLine(job.id, "the console stopped during the swap; it is not known yet which state is live");
+    await updateJob(job.id, {
+      ...ended,
+      state: "failed",
+      error: JSON.stringify({ ...CRASHED, message: "The console stopped during the swap", fix: "Look at the restores of this connection.", detail }),
+    });
+    logger().error({ jobId: job.id, error }, "a swap could not be settled");
+  }
+  return true;
 }

@@ -1,7 +1,8 @@
 import "server-only";
-import type { BackupSummary, JobView } from "@/backups/backups.schema";
+import type { BackupSummary, JobView, SwapView } from "@/backups/backups.schema";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
 import type { JobRow } from "@/server/control-plane/jobs.repo";
+import type { SwapRow } from "@/server/control-plane/swaps.repo";
 
 export function backupSummary(row: Omit<BackupRow, "manifest">): BackupSummary {
   return {
@@ -22,6 +23,9 @@ export function backupSummary(row: Omit<BackupRow, "manifest">): BackupSummary {
     tool: row.tool,
     verifiedAt: row.verified_at,
     verifiedHow: row.verified_how,
+    provedAt: row.proved_at,
+    provedHow: row.proved_how,
+    origin: row.origin,
     error: row.error === null ? null : (JSON.parse(row.error) as BackupSummary["error"]),
     createdBy: row.created_by_name,
     startedAt: row.started_at,
@@ -43,6 +47,21 @@ export function jobView(row: JobRow): JobView {
     createdAt: row.created_at,
     startedAt: row.started_at,
     endedAt: row.ended_at,
+  };
+}
+
+export function swapView(row: SwapRow): SwapView {
+  return {
+    id: row.id,
+    backupId: row.backup_id,
+    target: row.target,
+    state: row.state,
+    keptBytes: row.kept_bytes,
+    keptUntil: row.kept_until,
+    userName: row.user_name,
+    createdAt: row.created_at,
+    changedAt: row.changed_at,
+    error: row.error === null ? null : (JSON.parse(row.error) as SwapView["error"]),
   };
 }
 

@@ -1,6 +1,13 @@
 /** Words and shares of a job, the same in the pill, the lists and the pages. */
 
-const TITLES: Record<string, string> = { backup: "Backup", verify: "Verify", restore: "Restore" };
+const TITLES: Record<string, string> = {
+  backup: "Backup",
+  verify: "Verify",
+  restore: "Restore",
+  undo: "Undo",
+  drop: "Drop what is kept",
+  drill: "Proof drill",
+};
 
 export const jobTitle = (kind: string): string => TITLES[kind] ?? kind;
 

@@ -2,6 +2,7 @@ import "server-only";
 /** The start and the end of the process: settings, migrations, sweep, first admin, samples; and everything closed again. */
 import { runner, stopJobs } from "@/backups/jobs";
 import { sweepAfterCrash } from "@/backups/sweep";
+import { tendSwaps } from "@/backups/swaps.service";
 import type { EngineId } from "@/engines";
 import { env, keys } from "@/env";
 import { startAuth, stopAuth } from "@/server/auth/start";
@@ -11,6 +12,8 @@ import { logger } from "@/server/logger";
 import { recordSample, SAMPLE_EVERY_MS } from "@/server/samples";
 import { single } from "@/server/single";
 import { engineServers } from "@/trpc/engine-servers";
+
+const engineOf = (connectionId: string) => engineServers[connectionId.split("/")[0] as EngineId].backup;
 
 const STOP_WITHIN_MS = 5_000;
 
@@ -24,13 +27,25 @@ export async function boot(): Promise<void> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   }
-  const swept = await sweepAfterCrash((connectionId) => engineServers[connectionId.split("/")[0] as EngineId].backup);
+  const swept = await sweepAfterCrash(engineOf);
   if (swept > 0) logger().warn({ jobs: swept }, "jobs of an earlier run were marked failed");
   const { setUpUrl } = await startAuth();
   if (setUpUrl) process.stdout.write(`\nFirst start: open this link once to make the admin\n  ${setUpUrl}\n\n`);
   logger().info({ boot: runner().bootId }, "console started");
   startSampling();
+  startTending();
   stopOnSignals();
+}
+
+const TEND_EVERY_MS = 60_000;
+
+/** What restores keep for undo: settled when a crash left it open, dropped when its time is over. */
+function startTending(): void {
+  const tend = () => tendSwaps(engineOf).catch((error: unknown) => logger().error({ error }, "tending restores failed"));
+  const timer = setInterval(() => void tend(), TEND_EVERY_MS);
+  timer.unref();
+  single("tending", () => timer);
+  void tend();
 }
 
 /** Samples the environment's connections, one after the other; one that is down costs its time-out and no more. */

@@ -26,5 +26,6 @@ export const LIMITS = {
   signInsPerAddressPerMinute: 20,
   requestBodyBytesMax: 1024 * 1024,
   batchCallsMax: 20,
+  undoHours: 24,
   jobLogLinesMax: 2_000,
 } as const;

@@ -33,6 +33,9 @@ const backups = (names: Names): Record<string, Rule> => ({
   "backups.verify": { action: "backup", input: { id: names.backupId } },
   "backups.download": { action: "download", input: { id: names.backupId } },
   "backups.plan": { action: "restore", input: { id: names.backupId, target: "matrix-restored" } },
+  "restores.list": { action: "read" },
+  "restores.undo": { action: "restore", input: { id: "0123456789ab", confirm: "x" } },
+  "restores.drop": { action: "restore", input: { id: "0123456789ab", confirm: "x" } },
   "backups.restore": { action: "restore", input: { id: names.backupId, target: "matrix-restored", confirm: "matrix-restored" } },
 });
 

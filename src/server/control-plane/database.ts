@@ -5,12 +5,13 @@ import SqliteDatabase from "better-sqlite3";
 import { Kysely, SqliteDialect } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import * as foundation from "../../../prisma-free-migrations/0001_foundation";
+import * as swaps from "../../../prisma-free-migrations/0002_swaps";
 import { env } from "@/env";
 import { single } from "@/server/single";
 import type { ControlPlane } from "./schema";
 
 /** In the order of their names; a landed one is never edited. Listed here because the build has no directory to read at run time. */
-export const MIGRATIONS: Record<string, Migration> = { "0001_foundation": foundation };
+export const MIGRATIONS: Record<string, Migration> = { "0001_foundation": foundation, "0002_swaps": swaps };
 
 export const dataDir = (): string => resolve(env().CONSOLE_DATA_DIR);
 export const controlPlanePath = (): string => join(dataDir(), "control-plane.sqlite");

@@ -129,10 +129,44 @@ export interface BackupsTable {
   verified_how: string | null;
   /** JSON {code, message, fix, detail} of a failed backup or a failed verification. */
   error: string | null;
+  /** When a drill last restored it aside and found its content equal, and how it compared. */
+  proved_at: string | null;
+  proved_how: string | null;
+  /** "upload": the file was made elsewhere. */
+  origin: Generated<"console" | "upload">;
   created_by: string;
   created_by_name: string;
   started_at: string;
   finished_at: string | null;
+}
+
+/**
+ * swapping, exchanging: an effect is under way, or was when the console stopped. restored: the restored copy is live, the state from before
+ * it is kept. undone: the other way round. dropped: nothing is kept any more.
+ */
+export type SwapState = "swapping" | "restored" | "exchanging" | "undone" | "dropped";
+
+/** Restores that replaced live data, one row each, written before the effect. */
+export interface SwapsTable {
+  /** The id of the restore job. */
+  id: string;
+  connection_id: string;
+  backup_id: string;
+  target: string;
+  state: SwapState;
+  /** JSON of the engine's SwapRecord. */
+  record: string;
+  kept_bytes: number | null;
+  user_id: string;
+  user_name: string;
+  /** The console process that last worked on it. */
+  boot_id: string;
+  created_at: string;
+  changed_at: string;
+  /** Undo works until then; afterwards what is kept is dropped. */
+  kept_until: string;
+  /** JSON {code, message, fix, detail} of the last attempt to settle it; null when that is not needed or went well. */
+  error: string | null;
 }
 
 export type AuditOutcome = "started" | "allowed" | "refused" | "failed";
@@ -192,6 +226,7 @@ export interface ControlPlane {
   jobs: JobsTable;
   job_lines: JobLinesTable;
   backups: BackupsTable;
+  swaps: SwapsTable;
   audit: AuditTable;
   download_tickets: DownloadTicketsTable;
   settings: SettingsTable;

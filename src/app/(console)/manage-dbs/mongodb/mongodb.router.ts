@@ -1,5 +1,6 @@
 import "server-only";
 import { createBackupsRouter } from "@/backups/backups.router";
+import { createRestoresRouter } from "@/backups/restores.router";
 import { createServerProcedures } from "@/trpc/engine-procedures";
 import { router } from "@/trpc/init";
 import { collectionsRouter } from "./collections/collections.router";
@@ -9,4 +10,5 @@ export const mongodbRouter = router({
   ...createServerProcedures("mongodb", mongodbServer),
   collections: collectionsRouter,
   backups: createBackupsRouter("mongodb", mongodbServer.backup),
+  restores: createRestoresRouter("mongodb", mongodbServer.backup),
 });

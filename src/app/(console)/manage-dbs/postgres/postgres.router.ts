@@ -1,5 +1,6 @@
 import "server-only";
 import { createBackupsRouter } from "@/backups/backups.router";
+import { createRestoresRouter } from "@/backups/restores.router";
 import { createTablesRouter } from "@/sql/tables.router";
 import { createServerProcedures } from "@/trpc/engine-procedures";
 import { router } from "@/trpc/init";
@@ -10,4 +11,5 @@ export const postgresRouter = router({
   ...createServerProcedures("postgres", postgresServer),
   tables: createTablesRouter("postgres", postgresTables),
   backups: createBackupsRouter("postgres", postgresServer.backup),
+  restores: createRestoresRouter("postgres", postgresServer.backup),
 });

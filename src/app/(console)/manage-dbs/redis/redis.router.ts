@@ -1,5 +1,6 @@
 import "server-only";
 import { createBackupsRouter } from "@/backups/backups.router";
+import { createRestoresRouter } from "@/backups/restores.router";
 import { createServerProcedures } from "@/trpc/engine-procedures";
 import { router } from "@/trpc/init";
 import { keysRouter } from "./keys/keys.router";
@@ -9,4 +10,5 @@ export const redisRouter = router({
   ...createServerProcedures("redis", redisServer),
   keys: keysRouter,
   backups: createBackupsRouter("redis", redisServer.backup),
+  restores: createRestoresRouter("redis", redisServer.backup),
 });

@@ -1,0 +1,224 @@
+import "server-only";
+/** Restores that replace live data: the journal before the effect, the swap, undo, dropping what is kept, and what a crash left open. */
+import type { BackupEngine, JobContext, Staged, Swap, Swapped } from "@/backups/engine";
+import { asAppError, errorJson, runner, startJob } from "@/backups/jobs";
+import type { Connection } from "@/server/connection";
+import { connectionById } from "@/server/connections";
+import { expiredSwaps, findSwap, journalSwap, keptSwapOf, type SwapRow, unsettledSwaps, updateSwap } from "@/server/control-plane/swaps.repo";
+import { AppError } from "@/server/errors";
+import { LIMITS } from "@/server/limits";
+import { logger } from "@/server/logger";
+
+export interface SwapRequest {
+  connection: Connection;
+  engine: BackupEngine;
+  backupId: string;
+  target: string;
+  user: { id: string; name: string };
+}
+
+export type EngineOf = (connectionId: string) => BackupEngine;
+
+const asSwap = (row: SwapRow): Swap => ({ jobId: row.id, target: row.target, record: JSON.parse(row.record) as Swap["record"] });
+
+/** What the engine cannot do yet is said before anything runs. */
+function able<T>(method: T | undefined): T {
+  if (method === undefined) throw new AppError("UNSUPPORTED", "This engine cannot replace live data", { fix: "Restore into a new place." });
+  return method;
+}
+
+/**
+ * Puts a staged copy in the place of what is live. Resolves when it is live and the old state is kept.
+ * @throws the engine's error when nothing was changed in the end; CONFLICT when that could not be found out.
+ */
+export async function performSwap(request: SwapRequest, staged: Staged, context: JobContext): Promise<Swapped> {
+  const { connection, engine, target } = request;
+  const swap = able(staged.swap?.bind(staged));
+  let journaled: Swap["record"] | null = null;
+  try {
+    const swapped = await swap(async (record) => {
+      await writeJournal(request, { jobId: context.jobId, record });
+      journaled = record;
+    });
+    await updateSwap(context.jobId, { state: "restored", kept_bytes: swapped.keptBytes, kept_until: keptUntil(), error: null });
+    return swapped;
+  } catch (error) {
+    if (journaled === null) {
+      await staged.discard();
+      throw error;
+    }
+    await takeBack({ connection, engine, swap: { jobId: context.jobId, target, record: journaled }, context, error });
+    throw error;
+  }
+}
+
+const keptUntil = (): string => new Date(Date.now() + LIMITS.undoHours * 3_600_000).toISOString();
+
+async function writeJournal(request: SwapRequest, { jobId, record }: Pick<Swap, "jobId" | "record">): Promise<void> {
+  const now = new Date().toISOString();
+  await journalSwap({
+    id: jobId,
+    connection_id: request.connection.id,
+    backup_id: request.backupId,
+    target: request.target,
+    state: "swapping",
+    record: JSON.stringify(record),
+    user_id: request.user.id,
+    user_name: request.user.name,
+    boot_id: runner().bootId,
+    created_at: now,
+    changed_at: now,
+    kept_until: keptUntil(),
+  });
+}
+
+/** A restore that failed in the swap leaves what was there before it: what came out otherwise is exchanged back. */
+async function takeBack(failed: { connection: Connection; engine: BackupEngine; swap: Swap; context: JobContext; error: unknown }): Promise<void> {
+  const { connection, engine, swap, context, error } = failed;
+  // The job may have been cancelled or its connection lost; this has to be done all the same.
+  const own: JobContext = { ...context, signal: new AbortController().signal };
+  try {
+    const live = await able(engine.settle?.bind(engine))(connection, swap, own);
+    if (live === "restored") await able(engine.exchange?.bind(engine))(connection, swap, { journal: (record) => recordOf(swap, record), context: own });
+    await able(engine.dropKept?.bind(engine))(connection, swap, own);
+    await updateSwap(swap.jobId, { state: "dropped", error: null });
+    context.log("what the swap had begun was taken back");
+  } catch (cause) {
+    const shown = asAppError(cause, swap.jobId);
+    await updateSwap(swap.jobId, { error: JSON.stringify(errorJson(shown)) });
+    throw new AppError("CONFLICT", `The swap failed, and what became of ${swap.target} is not known yet: ${shown.message}`, {
+      fix: "The console looks again every minute and finishes or takes back the swap; both states are kept. Look at the restores of this connection.",
+      detail: error instanceof Error ? error.message : String(error),
+      cause: error,
+    });
+  }
+}
+
+async function recordOf(swap: Swap, record: Swap["record"]): Promise<void> {
+  swap.record = record;
+  await updateSwap(swap.jobId, { record: JSON.stringify(record) });
+}
+
+/** @throws AppError NOT_FOUND, also for a restore of another connection. */
+export async function swapOf(connectionId: string, id: string): Promise<SwapRow> {
+  const row = await findSwap(id);
+  if (!row || row.connection_id !== connectionId)
+    throw new AppError("NOT_FOUND", "There is no such restore of this connection", { fix: "Choose one of the list." });
+  return row;
+}
+
+interface Change {
+  row: SwapRow;
+  connection: Connection;
+  engine: BackupEngine;
+  user: { id: string; name: string };
+}
+
+/** Starts the job that exchanges what is live and what is kept. @throws AppError CONFLICT when that is not possible any more, or not yet. */
+export async function startUndo(change: Change): Promise<{ jobId: string }> {
+  const { row, connection, user } = change;
+  await assertChangeable(row);
+  const newest = await keptSwapOf(connection.id);
+  if (newest && newest.id !== row.id)
+    throw new AppError("CONFLICT", "A later restore has replaced this one's result", { fix: `Undo or drop the restore of ${newest.created_at} first.` });
+  const { jobId } = await startJob({ kind: "undo", connection, user, request: { restoreId: row.id, target: row.target } }, (context) =>
+    runUndo(change, context),
+  );
+  return { jobId };
+}
+
+async function assertChangeable(row: SwapRow): Promise<void> {
+  if (row.state === "dropped") throw new AppError("CONFLICT", "Nothing is kept of this restore any more", { fix: "Restore a backup instead." });
+  if (row.state === "swapping" || row.state === "exchanging")
+    throw new AppError("CONFLICT", "This restore is under way, or its end is not settled yet", { fix: "Wait a minute and look again." });
+}
+
+async function runUndo({ row: { id }, connection, engine }: Change, context: JobContext): Promise<Record<string, unknown>> {
+  const row = await swapOf(connection.id, id);
+  await assertChangeable(row);
+  const swap = asSwap(row);
+  const wasRestored = row.state === "restored";
+  await updateSwap(id, { state: "exchanging", boot_id: runner().bootId });
+  context.progress({ phase: "Exchange" });
+  context.log(wasRestored ? "putting back what the restore replaced" : "putting the restored copy in place again");
+  try {
+    const journal = (record: Swap["record"]) => recordOf(swap, record);
+    const swapped = await able(engine.exchange?.bind(engine))(connection, swap, { journal, context });
+    await updateSwap(id, { state: wasRestored ? "undone" : "restored", kept_bytes: swapped.keptBytes, kept_until: keptUntil(), error: null });
+    const word = wasRestored ? "undone" : "restored";
+    context.log(word);
+    return { word, place: swapped.place, target: row.target, restoreId: id, openConnection: connection.name };
+  } catch (error) {
+    await settleRow(row, connection, engine).catch((cause: unknown) => logger().error({ restore: id, error: cause }, "an exchange could not be settled"));
+    throw error;
+  }
+}
+
+/** Starts the job that drops what is kept. Undo is not possible afterwards. */
+export async function startDrop({ row, connection, engine, user, once }: Change & { once?: string }): Promise<{ jobId: string }> {
+  await assertChangeable(row);
+  const request = { restoreId: row.id, target: row.target };
+  // Tried again every hour, not every minute, while its server is away.
+  const idempotencyKey = once === undefined ? undefined : `drop-${row.id}-${once}`;
+  const { jobId } = await startJob({ kind: "drop", connection, user, request, idempotencyKey }, async (context) => {
+    const current = await swapOf(connection.id, row.id);
+    await assertChangeable(current);
+    context.progress({ phase: "Drop what is kept" });
+    await able(engine.dropKept?.bind(engine))(connection, asSwap(current), context);
+    await updateSwap(row.id, { state: "dropped", kept_bytes: null, error: null });
+    context.log(current.state === "restored" ? "the state from before the restore is dropped" : "the restored copy is dropped");
+    return { word: "dropped", target: row.target, restoreId: row.id };
+  });
+  return { jobId };
+}
+
+/** Finds out what an interrupted swap or exchange came to, writes it down, and clears a swap that came to nothing. */
+async function settleRow(row: SwapRow, connection: Connection, engine: BackupEngine): Promise<"restored" | "before"> {
+  const log = (line: string): void => logger().info({ restore: row.id }, line);
+  try {
+    const swap = asSwap((await findSwap(row.id)) ?? row);
+    const live = await able(engine.settle?.bind(engine))(connection, swap, { log });
+    const isNothing = row.state === "swapping" && live === "before";
+    if (isNothing) await able(engine.dropKept?.bind(engine))(connection, swap, { log, signal: new AbortController().signal });
+    await updateSwap(row.id, { state: isNothing ? "dropped" : live === "restored" ? "restored" : "undone", error: null });
+    logger().warn({ restore: row.id, live }, "an interrupted swap is settled");
+    return live;
+  } catch (error) {
+    await updateSwap(row.id, { error: JSON.stringify(errorJson(asAppError(error, row.id))) });
+    throw error;
+  }
+}
+
+/** What is live after a restore job that died: null when it had not begun to swap. @throws when it cannot be found out now */
+export async function settleAfterCrash(jobId: string, engineOf: EngineOf): Promise<"restored" | "before" | null> {
+  const row = await findSwap(jobId);
+  if (!row) return null;
+  if (row.state === "restored") return "restored";
+  if (row.state !== "swapping" && row.state !== "exchanging") return "before";
+  return settleRow(row, await connectionById(row.connection_id), engineOf(row.connection_id));
+}
+
+const SYSTEM = { id: "system", name: "the console" };
+
+/** Settles what is open and drops what nobody may undo any more. Called at boot and every minute; one failure does not stop the others. */
+export async function tendSwaps(engineOf: EngineOf): Promise<void> {
+  for (const row of await unsettledSwaps(runner().bootId)) {
+    await tend(row, async (connection) => void (await settleRow(row, connection, engineOf(row.connection_id))));
+  }
+  for (const row of await expiredSwaps(new Date().toISOString())) {
+    await tend(
+      row,
+      async (connection) => void (await startDrop({ row, connection, engine: engineOf(row.connection_id), user: SYSTEM, once: hourOf(new Date()) })),
+    );
+  }
+}
+
+const hourOf = (time: Date): string => time.toISOString().slice(0, 13);
+
+async function tend(row: SwapRow, change: (connection: Connection) => Promise<void>): Promise<void> {
+  try {
+    await change(await connectionById(row.connection_id));
+  } catch (error) {
+    logger().error({ restore: row.id, error }, "what a restore keeps could not be tended");
+  }
+}
