@@ -27,6 +27,11 @@ export const BackupSummary = z.object({
   /** When a drill last restored it aside and found its content equal, and how. */
   provedAt: z.string().nullable(),
   provedHow: z.string().nullable(),
+  /** When the last drill failed, and why; both null after a good one. */
+  drillFailedAt: z.string().nullable(),
+  drillError: Failure.nullable(),
+  /** The schedule that took it; null for one by hand. */
+  scheduleId: z.string().nullable(),
   /** "upload": made elsewhere. */
   origin: z.enum(["console", "upload"]),
   error: Failure.nullable(),

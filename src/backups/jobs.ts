@@ -18,7 +18,7 @@ import { single } from "@/server/single";
 import type { Connection } from "@/server/connection";
 
 export interface JobRequest {
-  kind: "backup" | "verify" | "restore" | "undo" | "drop" | "drill";
+  kind: "backup" | "verify" | "restore" | "undo" | "drop" | "drill" | "upload";
   connection: Connection;
   user: { id: string; name: string };
   /** What was asked for, without secrets. */
@@ -215,7 +215,7 @@ async function end({ jobId, job, state, change }: Ending): Promise<void> {
     role: null,
     session: null,
     address: null,
-    action: job.kind === "restore" ? "restore" : "backup",
+    action: job.kind === "backup" || job.kind === "verify" ? "backup" : "restore",
     connection_id: job.connection.id,
     procedure: `job ${job.kind}`,
     target: (jobText(job.request, "target") || jobText(job.request, "backupId")).slice(0, 300),

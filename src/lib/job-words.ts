@@ -7,6 +7,7 @@ const TITLES: Record<string, string> = {
   undo: "Undo",
   drop: "Drop what is kept",
   drill: "Proof drill",
+  upload: "Upload",
 };
 
 export const jobTitle = (kind: string): string => TITLES[kind] ?? kind;

@@ -27,5 +27,12 @@ export const LIMITS = {
   requestBodyBytesMax: 1024 * 1024,
   batchCallsMax: 20,
   undoHours: 24,
+  peekItemsMax: 100,
+  uploadBytesMax: 10 * 1024 * 1024 * 1024,
+  /** An upload that sends nothing for so long is broken off. */
+  uploadIdleMs: 60_000,
+  approvalMinutes: 30,
+  scheduleEveryMinutesMin: 5,
+  failedBackupsKeptDays: 30,
   jobLogLinesMax: 2_000,
 } as const;

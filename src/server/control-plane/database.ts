@@ -6,12 +6,17 @@ import { Kysely, SqliteDialect } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import * as foundation from "../../../prisma-free-migrations/0001_foundation";
 import * as swaps from "../../../prisma-free-migrations/0002_swaps";
+import * as proofAndKeeping from "../../../prisma-free-migrations/0003_proof_and_keeping";
 import { env } from "@/env";
 import { single } from "@/server/single";
 import type { ControlPlane } from "./schema";
 
 /** In the order of their names; a landed one is never edited. Listed here because the build has no directory to read at run time. */
-export const MIGRATIONS: Record<string, Migration> = { "0001_foundation": foundation, "0002_swaps": swaps };
+export const MIGRATIONS: Record<string, Migration> = {
+  "0001_foundation": foundation,
+  "0002_swaps": swaps,
+  "0003_proof_and_keeping": proofAndKeeping,
+};
 
 export const dataDir = (): string => resolve(env().CONSOLE_DATA_DIR);
 export const controlPlanePath = (): string => join(dataDir(), "control-plane.sqlite");

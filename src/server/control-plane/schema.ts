@@ -72,7 +72,7 @@ export type JobState = "queued" | "running" | "succeeded" | "failed" | "cancelle
 export interface JobsTable {
   /** Twelve lower-case hexadecimal characters. */
   id: string;
-  /** "backup", "verify", "restore". */
+  /** "backup", "verify", "restore", "undo", "drop", "drill", "upload". */
   kind: string;
   connection_id: string;
   user_id: string;
@@ -132,6 +132,11 @@ export interface BackupsTable {
   /** When a drill last restored it aside and found its content equal, and how it compared. */
   proved_at: string | null;
   proved_how: string | null;
+  /** When a drill last failed, and JSON {code, message, fix, detail}; null again after a good one. */
+  drill_failed_at: string | null;
+  drill_error: string | null;
+  /** The schedule that took it; null for one by hand. */
+  schedule_id: string | null;
   /** "upload": the file was made elsewhere. */
   origin: Generated<"console" | "upload">;
   created_by: string;
@@ -167,6 +172,50 @@ export interface SwapsTable {
   kept_until: string;
   /** JSON {code, message, fix, detail} of the last attempt to settle it; null when that is not needed or went well. */
   error: string | null;
+}
+
+export interface SchedulesTable {
+  id: string;
+  connection_id: string;
+  /** A drill proves the newest good backup. */
+  kind: "backup" | "drill";
+  /** Five fields. */
+  cron: string;
+  /** IANA name. */
+  time_zone: string;
+  keep_last: number | null;
+  keep_days: number | null;
+  enabled: number;
+  created_by: string;
+  created_by_name: string;
+  created_at: string;
+  last_run_at: string | null;
+  last_job_id: string | null;
+  /** JSON {code, message, fix, detail} when the last run could not even start. */
+  last_error: string | null;
+  next_run_at: string | null;
+}
+
+export interface ApprovalsTable {
+  id: string;
+  kind: "restore" | "rule off";
+  connection_id: string;
+  backup_id: string | null;
+  target: string;
+  /** JSON array of names; null for everything. */
+  objects: string | null;
+  /** SHA-256 over the artefact's SHA-256, the connection as it opens, target and options. */
+  hash: string;
+  requested_by: string;
+  requested_by_name: string;
+  requested_at: string;
+  expires_at: string;
+  decision: "approved" | "refused" | null;
+  decided_by: string | null;
+  decided_by_name: string | null;
+  decided_at: string | null;
+  used_at: string | null;
+  job_id: string | null;
 }
 
 export type AuditOutcome = "started" | "allowed" | "refused" | "failed";
@@ -227,6 +276,8 @@ export interface ControlPlane {
   job_lines: JobLinesTable;
   backups: BackupsTable;
   swaps: SwapsTable;
+  schedules: SchedulesTable;
+  approvals: ApprovalsTable;
   audit: AuditTable;
   download_tickets: DownloadTicketsTable;
   settings: SettingsTable;
