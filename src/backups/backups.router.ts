@@ -4,6 +4,7 @@ import { z } from "zod";
 import { BackupDetail, BackupPage, FileTicket } from "@/backups/backups.schema";
 import { backupOf, createBackup, storedArtefact, verifyBackup } from "@/backups/backups.service";
 import { RestorePlan, RestoreTarget, type BackupEngine } from "@/backups/engine";
+import { createProofProcedures } from "@/backups/proof.procedures";
 import { planRestore, startRestore } from "@/backups/restores.service";
 import { backupSummary, cursorOf, parseCursor } from "@/backups/views";
 import type { EngineId } from "@/engines";
@@ -30,6 +31,8 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
   const tags = [engineId];
 
   return router({
+    ...createProofProcedures(engineId, engine),
+
     list: procedure
       .action("read")
       .meta({ openapi: { method: "GET", path, tags, summary: "Backups of a connection, newest first" } })

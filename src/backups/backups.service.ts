@@ -189,8 +189,8 @@ export async function markIfDamaged({ backup, context, error }: { backup: Backup
   });
 }
 
-/** Whether a failed verification says something about the file, and not only that it could not be read here and now. */
-function isAboutTheFile(error: unknown, { signal }: JobContext): boolean {
+/** Whether what failed says something about the file, and not only that it could not be read or restored here and now. */
+export function isAboutTheFile(error: unknown, { signal }: JobContext): boolean {
   if (signal.aborted || isAbort(error)) return false;
   const elsewhere: AppErrorCode[] = ["TOOL_MISSING", "UNSUPPORTED", "TIMEOUT", "LIMIT_EXCEEDED", "UNREACHABLE", "TOO_MANY_REQUESTS"];
   return !(error instanceof AppError && elsewhere.includes(error.code));

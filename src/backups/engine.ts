@@ -131,6 +131,8 @@ export const RestorePlan = z.object({
   objects: z.array(
     z.object({ name: z.string(), kind: z.string(), inBackup: z.number().nullable(), liveNow: z.number().nullable(), after: z.number().nullable() }),
   ),
+  /** Whether `liveNow` comes from statistics and not from counting; absent = as this engine usually does. */
+  liveIsEstimate: z.boolean().optional(),
   checks: z.array(PlanCheck),
   bytesNeeded: z.number().nullable(),
   /** What will run, in order, in words. */

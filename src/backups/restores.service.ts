@@ -55,24 +55,37 @@ export async function startRestore(request: RestoreRequest): Promise<{ jobId: st
   return { jobId };
 }
 
-interface Compared {
+export interface Compared {
   name: string;
   inManifest: number | null;
   restored: number | null;
   equal: boolean;
 }
 
+/** The pieces of a job: each runs under its title, and how long it took is noted. */
+export interface Phases {
+  phases: { title: string; seconds: number }[];
+  phase<T>(title: string, run: () => Promise<T>): Promise<T>;
+}
+
+export function phasesOf(context: JobContext): Phases {
+  const phases: Phases["phases"] = [];
+  return {
+    phases,
+    async phase(title, run) {
+      context.progress({ phase: title });
+      context.log(title.toLowerCase());
+      const start = performance.now();
+      const result = await run();
+      phases.push({ title, seconds: Math.round(performance.now() - start) / 1000 });
+      return result;
+    },
+  };
+}
+
 async function runRestore(request: RestoreRequest, context: JobContext): Promise<Record<string, unknown>> {
   const { backup, connection, engine, target } = request;
-  const phases: { title: string; seconds: number }[] = [];
-  const phase = async <T>(title: string, run: () => Promise<T>): Promise<T> => {
-    context.progress({ phase: title });
-    context.log(title.toLowerCase());
-    const start = performance.now();
-    const result = await run();
-    phases.push({ title, seconds: Math.round(performance.now() - start) / 1000 });
-    return result;
-  };
+  const { phases, phase } = phasesOf(context);
 
   await phase("Check the file", () =>
     checkArtefact({ backup, engine, context }).catch(async (error: unknown) => {
@@ -119,7 +132,7 @@ async function keepOrDiscard(staged: Staged) {
 }
 
 /** @throws AppError CONFLICT when something is left: that must be read, also by who cancelled. */
-async function discard(staged: Staged, because: unknown): Promise<void> {
+export async function discard(staged: Staged, because: unknown): Promise<void> {
   try {
     await staged.discard();
   } catch (cause) {
@@ -142,7 +155,8 @@ async function openable(request: RestoreRequest, { context, ...parts }: { url: s
   }
 }
 
-function assertPlan(plan: RestorePlan): void {
+/** @throws AppError CONFLICT naming the checks that failed. */
+export function assertPlan(plan: RestorePlan): void {
   const failed = plan.checks.filter((check) => check.result === "fail");
   if (failed.length === 0) return;
   throw new AppError("CONFLICT", failed.map((check) => check.title).join("; "), {
@@ -163,7 +177,7 @@ export function chosen<O extends { name: string }>(objects: readonly O[], target
 }
 
 /** @throws AppError naming what differs: the staged copy is then removed and nothing was changed. */
-function compare(objects: { name: string; count: number | null }[], staged: Staged): Compared[] {
+export function compare(objects: { name: string; count: number | null }[], staged: Staged): Compared[] {
   const restored = new Map(staged.objects.map((object) => [object.name, object.count]));
   const skipped = new Map<string, number>();
   for (const entry of staged.skipped) skipped.set(entry.name, (skipped.get(entry.name) ?? 0) + entry.count);

@@ -44,7 +44,7 @@ async function sweepJob(job: JobRow, engineOf: (connectionId: string) => BackupE
   const request = JSON.parse(job.request) as { target?: string; replace?: boolean };
   if (job.kind === "restore" && request.replace && (await sweepSwap(job, engineOf))) return;
   let detail: string | null = null;
-  if (job.kind === "restore" && request.target) {
+  if ((job.kind === "restore" || job.kind === "drill") && request.target) {
     try {
       await engineOf(job.connection_id).sweep(await connectionById(job.connection_id), { jobId: job.id, target: request.target });
       await insertLine(job.id, wasKeeping(job) ? "cleared what was still aside" : "cleared what was restored aside; nothing was changed");

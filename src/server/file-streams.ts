@@ -3,6 +3,7 @@ import "server-only";
 import { Readable } from "node:stream";
 import type { EngineId } from "@/engines";
 import { backupOf, storedArtefact } from "@/backups/backups.service";
+import { holdArtefact } from "@/backups/uses";
 import { appendAudit, completeAudit } from "@/server/audit";
 import type { Principal } from "@/server/auth/principal";
 import { connectionById } from "@/server/connections";
@@ -122,6 +123,7 @@ async function open(options: OpenOptions, request: FileRequest): Promise<Opened>
   }
   const range = parseRange(options.range, artefact.bytes);
   const source = artefact.open(range ?? {});
+  source.once("close", holdArtefact(backup.id));
   const file = { source, fileName: backup.file_name, contentType: "application/octet-stream", etag: `"${manifest.sha256}"` };
   if (!range) return { ...file, status: 200, length: artefact.bytes, contentRange: null };
   return { ...file, status: 206, length: range.end - range.start + 1, contentRange: `bytes ${range.start}-${range.end}/${artefact.bytes}` };

@@ -82,7 +82,8 @@ export const jobsRouter = router({
     .mutation(async ({ ctx, input }) => {
       const job = await visibleJob(ctx.principal, input.id);
       const role = await effectiveRole(ctx.principal.userId, ctx.principal.role, job.connection_id);
-      if (role === "viewer" || (job.kind === "restore" && role !== "admin"))
+      // Who may start it may stop it; drills, uploads and undo are of those who may restore.
+      if (role === "viewer" || (job.kind !== "backup" && job.kind !== "verify" && role !== "admin"))
         throw new AppError("FORBIDDEN", `${role} may not stop this job`, { fix: "Ask an admin." });
       await cancelJob(job.id);
       return { done: true as const };

@@ -1,0 +1,32 @@
+import "server-only";
+import { userInfo } from "node:os";
+import { basename } from "node:path";
+import type { Connection } from "@/server/connection";
+
+/**
+ * The name of what a connection opens: the one `target` that a restore may replace. PostgreSQL and MongoDB: the database, as the driver
+ * resolves it; Redis: the logical database's number; SQLite: the file's name without its directory, or "control-plane".
+ * Empty when the connection names none.
+ */
+export function liveName(connection: Connection): string {
+  if (connection.engine === "sqlite") return connection.source === "built-in" ? connection.name : basename(connection.url.reveal());
+  const { path, user } = partsOf(connection.url.reveal());
+  if (connection.engine === "redis") return /^\d+$/.test(path) ? path : "0";
+  if (connection.engine === "mongodb") return connection.database ?? path;
+  return connection.database ?? (path || user || userInfo().username);
+}
+
+/** Not `new URL`: a MongoDB URL may name several hosts. */
+function partsOf(url: string): { path: string; user: string } {
+  const [, authority = "", path = ""] = /^[a-z+]+:\/\/([^/?#]*)\/?([^?#]*)/i.exec(url) ?? [];
+  const credentials = authority.includes("@") ? authority.slice(0, authority.lastIndexOf("@")) : "";
+  return { path: decoded(path), user: decoded(credentials.split(":")[0] ?? "") };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
