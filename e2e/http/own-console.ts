@@ -1,7 +1,7 @@
 /** A console of a test's own, on its own data and port: for tests that kill it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -58,8 +58,11 @@ export async function freePort(): Promise<number> {
   });
 }
 
-/** @param options.data the directory of its control plane and backups; survives `kill` */
-export async function ownConsole({ data, settings = {} }: { data: string; settings?: Record<string, string> }): Promise<OwnConsole> {
+/**
+ * @param options.data the directory of its control plane and backups; survives `kill`
+ * @param options.log file that takes everything it prints
+ */
+export async function ownConsole({ data, settings = {}, log }: { data: string; settings?: Record<string, string>; log?: string }): Promise<OwnConsole> {
   const port = await freePort();
   const baseURL = `http://127.0.0.1:${port}`;
   const token = randomBytes(32).toString("base64url");
@@ -87,6 +90,7 @@ export async function ownConsole({ data, settings = {} }: { data: string; settin
     LOG_LEVEL: "warn",
     ...settings,
   };
+  const output = log === undefined ? "ignore" : openSync(log, "a");
   let child: ChildProcess | null = null;
   const ended = async () => {
     while (child && child.exitCode === null && child.signalCode === null) await delay(20);
@@ -101,7 +105,7 @@ export async function ownConsole({ data, settings = {} }: { data: string; settin
       child = spawn(process.execPath, [next, isBuilt ? "start" : "dev", "-H", "127.0.0.1", "-p", String(port)], {
         cwd: root,
         env: env as NodeJS.ProcessEnv,
-        stdio: "ignore",
+        stdio: ["ignore", output, output],
         detached: true,
       });
       for (let tries = 0; tries < 600; tries += 1) {
