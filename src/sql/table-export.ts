@@ -12,6 +12,7 @@ export type ExportInput = z.infer<typeof ExportInput>;
 
 const TYPE: Record<z.infer<typeof ExportFormat>, string> = {
   csv: "text/csv; charset=utf-8; header=present",
+  "csv-spreadsheet": "text/csv; charset=utf-8; header=present",
   sql: "application/sql; charset=utf-8",
   jsonl: "application/jsonl; charset=utf-8",
 };
@@ -30,7 +31,7 @@ export async function openTableExport(options: {
   await tables.schema(connection, input, context);
   const name = input.schema && input.schema !== "main" ? `${input.schema}.${input.name}` : input.name;
   return {
-    fileName: `${name}.${input.format}`,
+    fileName: `${name}.${input.format === "csv-spreadsheet" ? "csv" : input.format}`,
     contentType: TYPE[input.format],
     chunks: tables.export(connection, { ...input, filters: parseFilters(input.filters) }, context),
   };

@@ -93,6 +93,7 @@ function RowCount({ engine, connection, table }: Pick<TableToolbarProps, "engine
 
 const FORMATS = [
   { format: "csv", label: "CSV" },
+  { format: "csv-spreadsheet", label: "CSV for spreadsheets, formulas as text" },
   { format: "sql", label: "SQL" },
   { format: "jsonl", label: "JSON lines" },
 ] as const;

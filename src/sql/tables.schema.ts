@@ -154,7 +154,8 @@ export const CellInput = TableName.extend({ key: z.string().max(100_000), column
 export const CellResult = z.object({ cell: Cell, type: z.string(), family: ColumnFamily });
 export type CellResult = z.infer<typeof CellResult>;
 
-export const ExportFormat = z.enum(["csv", "sql", "jsonl"]);
+/** "csv-spreadsheet": CSV whose cells no spreadsheet runs as a formula; it changes those cells, the other formats change nothing. */
+export const ExportFormat = z.enum(["csv", "csv-spreadsheet", "sql", "jsonl"]);
 export type ExportFormat = z.infer<typeof ExportFormat>;
 
 export function parseFilters(text: string | undefined): Filter[] {

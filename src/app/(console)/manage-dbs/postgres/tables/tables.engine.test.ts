@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { close } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { makeDatabase, quote, type TestDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
 import { postgresTables } from "@/app/(console)/manage-dbs/postgres/tables/tables.service";
-import type { Filter, RowsPage, Sort, TableName } from "@/sql/tables.schema";
+import type { ExportFormat, Filter, RowsPage, Sort, TableName } from "@/sql/tables.schema";
 
 let database: TestDatabase;
 
@@ -40,7 +40,7 @@ async function readAll(table: TableName, request: PageRequest = {}): Promise<(st
   throw new Error("pages never end");
 }
 
-async function exported(table: TableName, format: "csv" | "sql" | "jsonl", filters: Filter[] = []): Promise<string> {
+async function exported(table: TableName, format: ExportFormat, filters: Filter[] = []): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of postgresTables.export(database.connection, { ...table, format, filters }, {})) chunks.push(chunk);
   return Buffer.concat(chunks).toString("utf8");
@@ -342,6 +342,7 @@ describe("filters", () => {
 
   it("hold in exports and counts too", async () => {
     const filters: Filter[] = [{ column: "name", operator: "=", values: ["it's"] }];
+    expect(await exported({ name: "things" }, "csv-spreadsheet", filters)).toBe("id,name,price,raw,payload\n2,it's,1.00,\\x,\n");
     expect(await exported({ name: "things" }, "csv", filters)).toBe("id,name,price,raw,payload\n2,it's,1.00,\\x,\n");
     expect(await exported({ name: "things" }, "jsonl", filters)).toBe('{"id":2,"name":"it\'s","price":1.00,"raw":"\\\\x","payload":null}\n');
     expect(await postgresTables.count(database.connection, { name: "things", filters }, {})).toMatchObject({ count: 1, exact: true });
@@ -350,6 +351,13 @@ describe("filters", () => {
 
 describe("names", () => {
   const names = ['a"b', "a'b; DROP TABLE x", "$x", "with space", "emoji 🙂", "-rf", "x".repeat(63), "a.b", "UPPER", "żółw", "select", "ctid_", "a\nb"];
+
+  it("that begin as a formula are text in a CSV for spreadsheets (C9), and as they are in every other", async () => {
+    await database.run(`CREATE TABLE formulas ("=1+1" text)`);
+    await database.run(`INSERT INTO formulas VALUES ('=HYPERLINK("x")'), ('+1 x'), ('-2'), ('@SUM(A1)'), (E'\tx'), ('plain'), (NULL)`);
+    expect(await exported({ name: "formulas" }, "csv-spreadsheet")).toBe(`'=1+1\n"'=HYPERLINK(""x"")"\n'+1 x\n-2\n'@SUM(A1)\n'\tx\nplain\n\n`);
+    expect(await exported({ name: "formulas" }, "csv")).toBe(`=1+1\n"=HYPERLINK(""x"")"\n+1 x\n-2\n@SUM(A1)\n\tx\nplain\n\n`);
+  });
 
   it("of any kind are read, exported and described", async () => {
     for (const name of names) {

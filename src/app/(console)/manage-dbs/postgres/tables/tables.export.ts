@@ -8,7 +8,7 @@ import { readShape, type ShapeColumn, type TableShape } from "@/app/(console)/ma
 import { readDdlParts } from "@/app/(console)/manage-dbs/postgres/tables/tables.structure";
 import type { CallContext, Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
-import { encodeChunks, insertWriter, jsonLinesWriter, type JsonKind } from "@/sql/export-writers";
+import { csvRecord, encodeChunks, insertWriter, jsonLinesWriter, type JsonKind } from "@/sql/export-writers";
 import { textLiteral } from "@/sql/identifiers";
 import type { ExportFormat, Filter, TableName } from "@/sql/tables.schema";
 
@@ -30,6 +30,7 @@ export async function* exportTable(
     const columns = input.format === "sql" ? shape.columns.filter((column) => column.row.generated === "") : shape.columns;
     const query = await selectOf(own, { shape, columns, filters: input.filters });
     if (input.format === "csv") yield* copyCsv(own, query);
+    else if (input.format === "csv-spreadsheet") yield* encodeChunks(spreadsheetCsv(own, { query, columns }));
     else if (input.format === "jsonl") yield* encodeChunks(jsonLines(own, { query, columns }));
     else yield* encodeChunks(sqlText(own, { query, columns, shape }));
     await session.run("COMMIT");
@@ -58,6 +59,16 @@ async function selectOf(own: OwnSession, selection: Selection & { filters: reado
 
 async function* copyCsv(own: OwnSession, query: string): AsyncGenerator<Uint8Array> {
   yield* copyOut(own, `COPY (${query}) TO STDOUT (FORMAT csv, HEADER true, ENCODING 'UTF8')`);
+}
+
+async function* spreadsheetCsv(own: OwnSession, source: { query: string; columns: readonly ShapeColumn[] }): AsyncGenerator<string> {
+  const record = (values: readonly (string | null)[]): string => csvRecord(values, { spreadsheetSafe: true });
+  yield record(source.columns.map((column) => column.name));
+  for await (const rows of copiedRows(own, source.query)) {
+    let text = "";
+    for (const row of rows) text += record(source.columns.length === 0 ? [] : row);
+    yield text;
+  }
 }
 
 /** The bytes of a COPY. Ends only when the server has reported the number of rows. */

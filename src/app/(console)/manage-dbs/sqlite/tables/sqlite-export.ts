@@ -48,7 +48,17 @@ interface RowWriter {
 
 async function writerOf({ connection, table, columns, format, signal }: ExportOptions): Promise<RowWriter> {
   const none = () => "";
-  if (format === "csv") return { head: csvRecord(columns.map((column) => column.name)), row: (cells) => csvRecord(cells.map(csvText)), tail: none };
+  if (format === "csv" || format === "csv-spreadsheet") {
+    const options = { spreadsheetSafe: format === "csv-spreadsheet" };
+    return {
+      head: csvRecord(
+        columns.map((column) => column.name),
+        options,
+      ),
+      row: (cells) => csvRecord(cells.map(csvText), options),
+      tail: none,
+    };
+  }
   if (format === "jsonl") {
     const keys = columns.map((column) => JSON.stringify(column.name));
     return { head: "", row: (cells) => `{${cells.map((cell, index) => `${keys[index]}:${jsonText(cell)}`).join(",")}}\n`, tail: none };

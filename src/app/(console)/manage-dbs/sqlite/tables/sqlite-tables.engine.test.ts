@@ -7,7 +7,7 @@ import Database from "better-sqlite3";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Connection } from "@/server/connection";
-import type { Cell, RowsInput } from "@/sql/tables.schema";
+import type { Cell, ExportFormat, RowsInput } from "@/sql/tables.schema";
 import { testConnection } from "@/test/connections";
 import { closeSqlite } from "../sqlite.client";
 import { sqliteTables } from "./sqlite-tables.service";
@@ -40,11 +40,17 @@ async function allRows(table: string, more: Partial<RowsInput>): Promise<Cell[][
   }
 }
 
-async function exported(table: string, format: "csv" | "sql" | "jsonl"): Promise<string> {
+async function exported(table: string, format: ExportFormat): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of sqliteTables.export(connection, { name: table, format, filters: [] }, {})) chunks.push(chunk);
   return Buffer.concat(chunks).toString("utf8");
 }
+
+test("cells that begin as a formula are text in a CSV for spreadsheets (C9), and as they are in every other", async () => {
+  db.exec(`CREATE TABLE formulas ("=1+1" TEXT); INSERT INTO formulas VALUES ('=1+1'), ('-2'), ('@x'), (NULL)`);
+  expect(await exported("formulas", "csv-spreadsheet")).toBe("'=1+1\n'=1+1\n-2\n'@x\n\n");
+  expect(await exported("formulas", "csv")).toBe("=1+1\n=1+1\n-2\n@x\n\n");
+});
 
 type Value = null | bigint | number | string | Buffer;
 
