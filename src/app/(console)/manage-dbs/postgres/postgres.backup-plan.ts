@@ -2,9 +2,10 @@ import "server-only";
 import { statfs } from "node:fs/promises";
 import { z } from "zod";
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
-import { listRelations } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
+import { listRelations, type DumpRelation } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
 import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
 import { browse, type CatalogQuery, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
+import { readLive, REPLACE_WAY, replaceChecks, replaceSteps, type LiveDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.replace-plan";
 import { isLocal } from "@/app/(console)/manage-dbs/postgres/postgres.target";
 import type { ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
 import type { Artefact, ManifestContent, RestorePlan, RestoreTarget } from "@/backups/engine";
@@ -104,41 +105,97 @@ export async function planRestore(options: {
   const tool = await toolCheck(toc, search);
   return browse(connection, context, async (session) => {
     const needs = await readNeeds(session, toc, details);
-    const live = new Map((await listRelations(session)).map((relation) => [relation.name, relation.countFrom === null ? null : relation.estimate]));
+    const relations = await listRelations(session);
+    const live = target.replace ? await readLive(session) : null;
     const bytesNeeded = details.databaseBytes;
+    const checks = [
+      ...(live ? replaceChecks(target.name, live) : [nameCheck(target.name, needs)]),
+      tool,
+      versionCheck(artefact.manifest, needs),
+      rightsCheck(needs),
+      ...extensionChecks(toc, needs),
+      ...roleChecks(needs).map((check) => (live && check.result === "warn" ? ownersOrNothing(check) : check)),
+      ...tablespaceChecks(needs),
+      ...(live ? [...encodingChecks(details, live), ...onlyLiveChecks(artefact.manifest, relations)] : databaseRightsChecks(toc)),
+      await spaceCheck({ needs, bytesNeeded, local: isLocal(session.target.host) }),
+    ];
     return {
       target: target.name,
-      way: "new database",
-      objects: artefact.manifest.objects.map((object) => ({
-        name: object.name,
-        kind: object.kind,
-        inBackup: object.count,
-        liveNow: live.get(object.name) ?? null,
-        after: object.count,
-      })),
-      checks: [
-        nameCheck(target.name, needs),
-        tool,
-        versionCheck(artefact.manifest, needs),
-        rightsCheck(needs),
-        ...extensionChecks(toc, needs),
-        ...roleChecks(needs),
-        ...tablespaceChecks(needs),
-        ...databaseRightsChecks(toc),
-        await spaceCheck({ needs, bytesNeeded, local: isLocal(session.target.host) }),
-      ],
+      way: live ? REPLACE_WAY : "new database",
+      objects: planObjects({ objects: artefact.manifest.objects, relations, replaces: live !== null }),
+      checks,
       bytesNeeded,
       steps: [
-        { title: "Create a database beside", detail: `CREATE DATABASE, empty, with the encoding and collation of ${artefact.manifest.source}` },
-        {
-          title: "Restore into it",
-          detail: `pg_restore, stopping at the first error${needs.withoutOwners.length > 0 ? "; owners and rights are left out" : ""}`,
-        },
-        { title: "Count every table", detail: "and compare with the manifest; if one row is missing the database is dropped and nothing has changed" },
-        { title: "Give it its name", detail: `ALTER DATABASE RENAME TO ${target.name}` },
+        ...stageSteps(artefact.manifest, needs),
+        ...(live ? replaceSteps(live) : [{ title: "Give it its name", detail: `ALTER DATABASE RENAME TO ${target.name}` }]),
       ],
+      ...(live
+        ? {
+            replaces: { place: `database ${live.name} on ${connection.address}`, items: estimatedRows(relations), bytes: live.bytes, sessions: live.sessions },
+            undo: { how: "The two names are swapped back; open sessions are ended again.", bytes: live.bytes },
+          }
+        : {}),
     };
   });
+}
+
+function stageSteps(manifest: ManifestContent, needs: RestoreNeeds): RestorePlan["steps"] {
+  return [
+    { title: "Create a database beside", detail: `CREATE DATABASE, empty, with the encoding and collation of ${manifest.source}` },
+    {
+      title: "Restore into it",
+      detail: `pg_restore, stopping at the first error${needs.withoutOwners.length > 0 ? "; owners and rights are left out" : ""}`,
+    },
+    { title: "Count every table", detail: "and compare with the manifest; if one row is missing the database is dropped and nothing has changed" },
+  ];
+}
+
+/** What is only live now goes with a replaced database, so it is listed too. */
+function planObjects(options: { objects: ManifestContent["objects"]; relations: readonly DumpRelation[]; replaces: boolean }): RestorePlan["objects"] {
+  const { objects, relations, replaces } = options;
+  const live = new Map(relations.map((relation) => [relation.name, relation.countFrom === null ? null : relation.estimate]));
+  const known = new Set(objects.map((object) => object.name));
+  const gone = replaces ? relations.filter((relation) => !known.has(relation.name)) : [];
+  return [
+    ...objects.map(({ name, kind, count }) => ({ name, kind, inBackup: count, liveNow: live.get(name) ?? null, after: count })),
+    ...gone.map(({ name, kind }) => ({ name, kind, inBackup: null, liveNow: live.get(name) ?? null, after: null })),
+  ];
+}
+
+/** Null as long as one table was never analyzed. */
+function estimatedRows(relations: readonly DumpRelation[]): number | null {
+  const estimates = relations.filter((relation) => relation.countFrom !== null).map((relation) => relation.estimate);
+  return estimates.includes(null) ? null : estimates.reduce<number>((sum, rows) => sum + (rows ?? 0), 0);
+}
+
+/** Beside live data a copy without owners is of use; in its place no application could read it. */
+const ownersOrNothing = (check: PlanCheck): PlanCheck => ({
+  result: "fail",
+  title: check.title.replace("are left out", "would be lost"),
+  detail: `${check.detail}. CREATE ROLE ... NOLOGIN before, or use a connection whose role may act for them.`,
+});
+
+function encodingChecks(details: Details, live: LiveDatabase): PlanCheck[] {
+  const wanted = [details.encoding, details.collate, details.ctype].map((word) => word ?? "?").join(", ");
+  const found = [live.encoding, live.collate, live.ctype].join(", ");
+  if (details.encoding === null || wanted === found) return [];
+  return [
+    {
+      result: "warn",
+      title: "Encoding or collation change",
+      detail: `${live.name} has ${found}, the backup ${wanted}, and the restored copy comes with the backup's`,
+    },
+  ];
+}
+
+function onlyLiveChecks(manifest: ManifestContent, relations: readonly DumpRelation[]): PlanCheck[] {
+  const known = new Set(manifest.objects.map((object) => object.name));
+  const gone = relations.filter((relation) => !known.has(relation.name)).map((relation) => relation.name);
+  if (gone.length === 0) return [];
+  const names = `${gone.slice(0, 5).join(", ")}${gone.length > 5 ? ` and ${gone.length - 5} more` : ""}`;
+  return [
+    { result: "warn", title: `${gone.length} objects of now are not in the backup`, detail: `${names}: gone after the restore, kept with the old state` },
+  ];
 }
 
 async function toolCheck(toc: ArchiveToc, search: ToolSearch): Promise<PlanCheck> {

@@ -1,28 +1,18 @@
 import "server-only";
+import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-names";
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
 import { countLargeObjects, countRelations, LARGE_OBJECTS_NAME, listRelations } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
 import { detailsOf, nameProblem, readNeeds, type Details, type RestoreNeeds } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
+import { readLive, replaceProblem } from "@/app/(console)/manage-dbs/postgres/postgres.replace-plan";
+import { swapStaged, type AtPoint } from "@/app/(console)/manage-dbs/postgres/postgres.swap";
 import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
 import { browse, reachedTarget, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { startTool, toolEnvironment, writeOrGone } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
 import type { PostgresTools, ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
-import type { Artefact, JobContext, LeftBehind, RestoreTarget, Staged } from "@/backups/engine";
+import type { Artefact, JobContext, Journal, LeftBehind, RestoreTarget, Staged } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 import { quoteIdentifier, textLiteral } from "@/sql/identifiers";
-
-/**
- * The database a restore works in until it is kept: letters of the target, then the job. Made of harmless characters only, because it
- * stands in pg_restore's arguments; short enough for every job id.
- */
-export function stagingName(target: string, jobId: string): string {
-  if (!/^[0-9a-f]{4,32}$/.test(jobId)) throw new AppError("INTERNAL", "The job has no usable id", { fix: "Try again." });
-  const letters = target
-    .toLowerCase()
-    .replace(/[^a-z0-9_]+/g, "_")
-    .slice(0, 16);
-  return `${/^[a-z]/.test(letters) ? letters : `db_${letters}`}_restore_${jobId}`;
-}
 
 /** Restores into a new database beside the live ones and counts it. On failure the database is dropped again. */
 export async function stageRestore(options: {
@@ -31,27 +21,33 @@ export async function stageRestore(options: {
   target: RestoreTarget;
   context: JobContext;
   search: ToolSearch;
+  at: AtPoint;
 }): Promise<Staged> {
-  const { artefact, connection, target, context, search } = options;
+  const { artefact, connection, target, context, search, at } = options;
   const toc = await readToc(artefact);
   const details = detailsOf(artefact.manifest);
   const tools = await toolsForArchive(toc, search);
-  const needs = await browse(connection, context, (session) => readNeeds(session, toc, details));
-  const problem = nameProblem(target.name, needs.databases);
+  const { needs, live } = await browse(connection, context, async (session) => ({
+    needs: await readNeeds(session, toc, details),
+    live: target.replace ? await readLive(session) : null,
+  }));
+  const problem = live ? replaceProblem(target.name, live.name) : nameProblem(target.name, needs.databases);
   if (problem !== null) throw new AppError("CONFLICT", `The name ${target.name} cannot be used: ${problem}`, { fix: "Choose another name." });
   const name = stagingName(target.name, context.jobId);
   context.progress({ phase: "Create a database beside" });
-  await createDatabase(connection, { name, details, context });
+  await createDatabase(connection, { name, details, tablespace: live?.tablespace ?? null, context });
   try {
     context.progress({ phase: "Restore with pg_restore" });
     await runRestore({ artefact, connection, name, needs, tools, context });
-    await carrySettings(connection, { name, toc, context });
+    // What replaces a live database takes that one's settings, when it does.
+    if (!live) await carrySettings(connection, { name, toc, context });
     context.progress({ phase: "Count every table" });
     const objects = await countDatabase({ connection, name, context, objects: artefact.manifest.objects });
     return {
       objects,
       skipped: [],
       keep: () => keepAs({ connection, name, target: target.name }),
+      ...(live ? { swap: (journal: Journal) => swapStaged({ connection, name, target: target.name, context, journal, at }) } : {}),
       discard: () => dropDatabase(connection, name),
     };
   } catch (error) {
@@ -68,8 +64,11 @@ export async function stageRestore(options: {
   }
 }
 
-async function createDatabase(connection: Connection, options: { name: string; details: Details; context: JobContext }): Promise<void> {
-  const { name, details, context } = options;
+async function createDatabase(
+  connection: Connection,
+  options: { name: string; details: Details; tablespace: string | null; context: JobContext },
+): Promise<void> {
+  const { name, details, tablespace, context } = options;
   const words = [
     `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0`,
     details.encoding === null ? "" : `ENCODING ${textLiteral(details.encoding)}`,
@@ -77,6 +76,7 @@ async function createDatabase(connection: Connection, options: { name: string; d
     details.provider === "b" && details.locale !== null ? `LOCALE_PROVIDER builtin BUILTIN_LOCALE ${textLiteral(details.locale)}` : "",
     details.collate === null ? "" : `LC_COLLATE ${textLiteral(details.collate)}`,
     details.ctype === null ? "" : `LC_CTYPE ${textLiteral(details.ctype)}`,
+    tablespace === null ? "" : `TABLESPACE ${quoteIdentifier(tablespace)}`,
   ];
   await withOwnSession(connection, { signal: context.signal }, (session) => session.run(words.filter((word) => word !== "").join(" ")));
   context.log(`created ${name}`);

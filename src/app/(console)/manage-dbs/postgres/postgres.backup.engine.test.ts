@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BlockReader, type ArchiveContent } from "@/app/(console)/manage-dbs/postgres/postgres.archive-blocks";
 import { makePostgresBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup";
-import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.backup-stage";
+import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-names";
 import { browse, close, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { asSuperuser, dropDatabase, makeDatabase, serverOf, urlOf, type TestDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
 import { artefactAt, makeJob, makeSink, type TestJob } from "@/app/(console)/manage-dbs/postgres/postgres.test-job";

@@ -1,7 +1,7 @@
 /** When what a restore made cannot be removed, its error names it: also to the person who cancelled. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makePostgresBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup";
-import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.backup-stage";
+import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-names";
 import { close } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { asSuperuser, dropDatabase, makeDatabase, quote, type TestDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
 import { artefactAt, makeJob, makeSink, type TestJob } from "@/app/(console)/manage-dbs/postgres/postgres.test-job";

@@ -1,0 +1,107 @@
+/** Replacing a live database: the swap, undo, redo and dropping what is kept, with everything that a database can hold. */
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { keptName, stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-names";
+import { makePostgresBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup";
+import { close, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
+import { asSuperuser, dropDatabase, makeDatabase, quote, serverOf, urlOf } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
+import { dumpText, everything, ownFacts, properties, type EverythingRoles } from "@/app/(console)/manage-dbs/postgres/postgres.test-everything";
+import { artefactAt, makeJob, makeSink, type TestJob } from "@/app/(console)/manage-dbs/postgres/postgres.test-job";
+import type { Artefact, Swap } from "@/backups/engine";
+import type { Connection } from "@/server/connection";
+import { testConnection } from "@/test/connections";
+import { testServers, uniqueName } from "@/test/servers";
+
+const engine = makePostgresBackup(() => ({ toolsDir: testServers.postgresBinDir, packageDirs: [] }));
+const roles: EverythingRoles = { owner: uniqueName("owner"), reader: uniqueName("reader"), writer: uniqueName("writer") };
+/** 63 bytes, with all that a name may hold. */
+const start = uniqueName("Ev'er\"y 🙂 $%\\thing");
+const name = `${start} ${"x".repeat(62 - Buffer.byteLength(start))}`;
+let connection: Connection;
+let backupJob: TestJob;
+let artefact: Artefact;
+
+/** A session of an application, and how it ended. */
+async function application(database: string): Promise<{ client: Client; ended: Promise<string> }> {
+  const client = new Client({ ...serverOf(), database });
+  const ended = new Promise<string>((resolve) => void client.on("error", (error) => resolve("code" in error ? String(error.code) : error.message)));
+  await client.connect();
+  return { client, ended };
+}
+
+const sql = (statement: string): Promise<void> => withOwnSession(connection, {}, (session) => session.run(statement));
+const databases = async (): Promise<string[]> =>
+  (await asSuperuser("SELECT datname || CASE WHEN datallowconn THEN '' ELSE ' closed' END FROM pg_database ORDER BY 1")).map(([row]) => row ?? "");
+
+beforeAll(async () => {
+  backupJob = await makeJob();
+  for (const role of Object.values(roles)) await asSuperuser(`CREATE ROLE ${role}`);
+  await asSuperuser(`CREATE DATABASE ${quote(name)} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'`);
+  connection = testConnection("postgres", urlOf(name), { name });
+  await withOwnSession(connection, {}, (session) => session.run(`SET search_path = public; ${everything(roles)}`));
+  for (const statement of properties(name, roles)) await asSuperuser(statement);
+  const sink = makeSink(backupJob);
+  const content = await engine.write(connection, sink, backupJob.context);
+  await sink.finished();
+  artefact = await artefactAt(sink.path, content);
+});
+afterAll(async () => {
+  await close();
+  await dropDatabase(name);
+  for (const role of Object.values(roles)) await asSuperuser(`DROP OWNED BY ${role}`).then(() => asSuperuser(`DROP ROLE ${role}`));
+  await backupJob.remove();
+});
+
+describe("a database that uses everything", () => {
+  it("survives backup, restore in its place, undo, redo and the end of undo", async () => {
+    const [before, facts] = [dumpText(name), await ownFacts(name)];
+    await sql("DROP TABLE public.orders CASCADE; INSERT INTO public.child VALUES (9, 'written since'); CREATE TABLE public.only_now AS SELECT 1 AS a");
+    const changed = dumpText(name);
+    const job = await makeJob();
+    const target = { name, replace: true };
+
+    const plan = await engine.plan(artefact, connection, target, {});
+    expect(plan.checks.filter((check) => check.result === "fail")).toEqual([]);
+    expect(plan).toMatchObject({
+      way: "swap: two renames in one transaction",
+      replaces: { bytes: expect.any(Number) as number },
+      undo: { bytes: expect.any(Number) as number },
+    });
+    expect(plan.objects.find((object) => object.name === "public.only_now")).toMatchObject({ inBackup: null, after: null });
+
+    const session = await application(name);
+    const staged = await engine.stage(artefact, connection, target, job.context);
+    expect(dumpText(name), "staging touches nothing live").toBe(changed);
+    let swap: Swap | null = null;
+    const swapped = await staged.swap?.(async (record) => {
+      expect(dumpText(name), "the journal comes first").toBe(changed);
+      swap = { jobId: job.context.jobId, target: name, record: JSON.parse(JSON.stringify(record)) as Swap["record"] };
+    });
+    if (!swap) throw new Error("nothing was journaled");
+    expect(swapped).toMatchObject({ place: expect.stringContaining(name) as string, keptBytes: expect.any(Number) as number });
+    expect(await session.ended).toBe("57P01");
+    expect(dumpText(name)).toBe(before);
+    expect(await ownFacts(name)).toEqual(facts);
+    expect(await databases()).toContain(`${keptName(name, job.context.jobId)} closed`);
+    await sql("INSERT INTO public.child VALUES (10, 'after the restore')");
+
+    const steps = { journal: async () => undefined, context: job.context };
+    for (const turn of ["undo", "redo", "undo"]) {
+      const open = await application(name);
+      await engine.exchange?.(connection, swap, steps);
+      expect(await open.ended).toBe("57P01");
+      expect(await engine.settle?.(connection, swap, job.context)).toBe(turn === "undo" ? "before" : "restored");
+      if (turn === "undo") expect(dumpText(name)).toBe(changed);
+      else expect(dumpText(name)).toContain("after the restore");
+      expect(await ownFacts(name)).toEqual(facts);
+    }
+    await engine.dropKept?.(connection, swap, job.context);
+    await engine.dropKept?.(connection, swap, job.context);
+    expect(dumpText(name)).toBe(changed);
+    expect((await databases()).filter((database) => database.includes(job.context.jobId))).toEqual([]);
+    await expect(engine.exchange?.(connection, swap, steps)).rejects.toMatchObject({ code: "CONFLICT" });
+    expect(await databases()).toContain(name);
+    expect(stagingName(name, job.context.jobId).length).toBeLessThanOrEqual(63);
+    await job.remove();
+  });
+});
