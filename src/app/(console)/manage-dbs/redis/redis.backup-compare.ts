@@ -29,7 +29,7 @@ export interface Compared {
 export async function compareDatabase(comparison: Comparison): Promise<Compared> {
   const { client, control, sent } = comparison;
   const startedAt = await serverTimeMs(control);
-  const live = await countTypes(comparison);
+  const live = await countTypes(client, comparison.marker);
   const endedAt = await serverTimeMs(control);
   const found = byBackupTypes(live, sent);
   const expired = new Map<string, number>();
@@ -48,7 +48,8 @@ export async function compareDatabase(comparison: Comparison): Promise<Compared>
   return { found, expired };
 }
 
-async function countTypes({ client, marker }: Comparison): Promise<Map<string, number>> {
+/** Keys by type, without the marker. */
+export async function countTypes(client: RedisClient, marker: string): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   const seen = new SeenKeys();
   let cursor = "0";

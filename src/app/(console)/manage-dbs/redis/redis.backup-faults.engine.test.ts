@@ -222,11 +222,11 @@ describe("a restore that cannot be finished", () => {
     const target = await startRedis(["--save", "", "--appendonly", "no"]);
     try {
       // As a crash leaves it: the claim and a part of the keys, here up to the second group.
-      const { claimDatabase, reachedCommand } = await import("./redis.backup-marker");
+      const { claimCommand, claimDatabase } = await import("./redis.backup-marker");
       using client = openJobClient(target.connection, 4);
-      const claim = { artefact: artefact.path, from: 0, nowMs: `${Date.now()}`, reached: 0 };
-      await claimDatabase(client, { jobId: "c0ffee", claim, db: 4 });
-      await client.run([reachedCommand("c0ffee", { ...claim, reached: 1_000 })]);
+      const claim = { jobId: "c0ffee", artefact: artefact.path, from: 0, types: null, live: null, nowMs: `${Date.now()}`, reached: 0, isWhole: false };
+      await claimDatabase(client, { claim, db: 4 });
+      await client.run([claimCommand({ ...claim, reached: 1_000 })]);
       let sent = 0;
       let notSent: Buffer | null = null;
       for await (const records of readBackup(artefact)) {

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { readBackupFile, writeBackupFile } from "./redis.backup-file";
 import { parseRecord, recordPieces, type BackupRecord } from "./redis.backup-format";
 import { LongRecord } from "./redis.backup-long-record";
-import { readPlacements, targetDatabases } from "./redis.backup-target";
+import { readPlacements } from "./redis.backup-target";
 
 const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array));
 const digits = fc.option(fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map(String), { nil: null });
@@ -166,8 +166,6 @@ describe("a restore target", () => {
       { from: 3, to: 6 },
     ]);
     expect(readPlacements("5", [])).toEqual([]);
-    expect(targetDatabases("0:5,3:6")).toEqual([5, 6]);
-    expect(targetDatabases("7")).toEqual([7]);
   });
 });
 

@@ -1,18 +1,21 @@
 import "server-only";
-import type { Artefact, JobContext, RestoreTarget, Staged } from "@/backups/engine";
+import type { Artefact, JobContext, Journal, RestoreTarget, Staged, Swapped } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { compareDatabase } from "./redis.backup-compare";
 import type { BackupRecord } from "./redis.backup-format";
-import { claimDatabase, markerKey, releaseDatabase, type Claim } from "./redis.backup-marker";
+import { claimCommand, claimDatabase, MARKERS, releaseDatabase, type Claim } from "./redis.backup-marker";
 import { countedObjects, countType, objectName, readBackup, readHeader, type TypeCounts } from "./redis.backup-read";
-import { isLive, removeRestored } from "./redis.backup-remove";
+import { isSent, isWanted, removeRestored } from "./redis.backup-remove";
 import { sendRestores, type Destination, type PlacedRecord } from "./redis.backup-send";
-import { filledDatabases, readPlacements, type Placement } from "./redis.backup-target";
+import { chosenTypes, filledDatabases, readPlacements, type Placement } from "./redis.backup-target";
 import { closeOnCancel } from "./redis.backup-write";
 import { openJobClient, type RedisClient } from "./redis.client";
 import { dumpType } from "./redis.dump";
 import { infoNumber } from "./redis.server-facts";
+import { swapStaged } from "./redis.swap";
+import { atPoint } from "./redis.swap-points";
+import { placeInSpares } from "./redis.swap-target";
 import { serverTimeMs } from "./redis.time";
 
 /** One database that is ours until it is kept or removed. */
@@ -27,24 +30,26 @@ interface Restore {
   artefact: Artefact;
   connection: Connection;
   context: JobContext;
+  target: RestoreTarget;
   placements: Placement[];
   claimed: Claimed[];
   /** Counts of what the server took, by the database in the backup. */
   sent: TypeCounts;
   /** Expired before they were restored. */
   expired: TypeCounts;
-  /** Not asked for. */
+  /** Of databases that the target does not name. */
   leftOut: TypeCounts;
 }
 
 /**
  * Restores into empty logical databases, without REPLACE, and compares counts with what was sent. The file was verified
- * before. On failure everything it made is removed.
+ * before. What is to replace live data is restored into spare ones. On failure everything it made is removed.
  */
 export async function stageRestore(artefact: Artefact, connection: Connection, target: RestoreTarget, context: JobContext): Promise<Staged> {
   const header = await readHeader(artefact, { signal: context.signal });
-  const placements = readPlacements(target.name, filledDatabases(artefact.manifest, header));
-  const restore: Restore = { artefact, connection, context, placements, claimed: [], sent: new Map(), expired: new Map(), leftOut: new Map() };
+  const available = filledDatabases(artefact.manifest, header, target.objects);
+  const placements = target.replace ? await placeInSpares(connection, { target, available }) : readPlacements(target.name, available);
+  const restore: Restore = { artefact, connection, context, target, placements, claimed: [], sent: new Map(), expired: new Map(), leftOut: new Map() };
   try {
     return await runStage(restore);
   } catch (error) {
@@ -80,20 +85,30 @@ async function runStage(restore: Restore): Promise<Staged> {
     });
   }
   context.progress({ phase: "Compare counts" });
-  return await compareAll(restore, { control, nowMs });
+  return await compareAll(restore, control);
 }
 
-async function claimAll({ placements, claimed, connection, context, artefact }: Restore, nowMs: bigint): Promise<void> {
-  for (const { from, to } of placements) {
+async function claimAll({ placements, claimed, connection, context, artefact, target }: Restore, nowMs: bigint): Promise<void> {
+  for (const { from, to, live } of placements) {
     using client = openJobClient(connection, to);
-    const claim: Claim = { artefact: artefact.path, from, nowMs: nowMs.toString(), reached: 0 };
+    const claim: Claim = {
+      jobId: context.jobId,
+      artefact: artefact.path,
+      from,
+      types: chosenTypes(target.objects, from),
+      live: live ?? null,
+      nowMs: nowMs.toString(),
+      reached: 0,
+      isWhole: false,
+    };
     // Noted before it is made: a claim whose answer was lost must be removed too, one that was refused must not.
     claimed.push({ db: to, claim, foreign: new Set() });
-    await claimDatabase(client, { jobId: context.jobId, claim, db: to }).catch((error: unknown) => {
+    await claimDatabase(client, { claim, db: to }).catch((error: unknown) => {
       const mayStand = error instanceof AppError && (error.code === "UNREACHABLE" || error.code === "TIMEOUT");
       if (!mayStand) claimed.pop();
       throw error;
     });
+    await atPoint("claimed");
   }
 }
 
@@ -106,10 +121,10 @@ async function sendAll(restore: Restore, nowMs: bigint): Promise<void> {
   for (const { db, claim, foreign } of claimed) {
     const client = closing.use(openJobClient(connection, db));
     closing.use(closeOnCancel(client, context.signal));
-    destinations.set(claim.from, { client, jobId: context.jobId, claim, foreign });
+    destinations.set(claim.from, { client, claim, foreign });
   }
   let itemsDone = 0;
-  await sendRestores(wantedRecords(restore, { destinations, nowMs }), {
+  await sendRestores(wantedRecords(restore, destinations), {
     onTaken: (records) => {
       for (const record of records) countType(restore.sent, record.db, dumpType(record.dump));
       itemsDone += records.length;
@@ -118,10 +133,7 @@ async function sendAll(restore: Restore, nowMs: bigint): Promise<void> {
   });
 }
 
-async function* wantedRecords(
-  restore: Restore,
-  { destinations, nowMs }: { destinations: Map<number, Destination>; nowMs: bigint },
-): AsyncGenerator<{ destination: Destination; records: PlacedRecord[] }> {
+async function* wantedRecords(restore: Restore, destinations: Map<number, Destination>): AsyncGenerator<{ destination: Destination; records: PlacedRecord[] }> {
   const { artefact, context } = restore;
   const positions = new Map<number, number>();
   for await (const records of readBackup(artefact, { signal: context.signal, isVerified: true, onBytes: (bytesDone) => context.progress({ bytesDone }) })) {
@@ -130,23 +142,26 @@ async function* wantedRecords(
       const first = positions.get(db) ?? 0;
       positions.set(db, first + ofDatabase.length);
       const placed = ofDatabase.map((record, index): PlacedRecord => ({ record, position: first + index }));
-      const wanted = placed.filter(({ record }) => destination !== undefined && isLive(record, nowMs));
-      countUnsent(restore, { records: ofDatabase, isPlaced: destination !== undefined, nowMs });
+      countUnsent(restore, { records: ofDatabase, claim: destination?.claim ?? null });
+      const wanted = placed.filter(({ record }) => destination !== undefined && isSent(record, destination.claim));
       if (destination && wanted.length > 0) yield { destination, records: wanted };
     }
   }
 }
 
-function countUnsent({ leftOut, expired }: Restore, { records, isPlaced, nowMs }: { records: BackupRecord[]; isPlaced: boolean; nowMs: bigint }): void {
+/** What was not asked for by name is no matter; what was is counted. */
+function countUnsent({ leftOut, expired, target }: Restore, { records, claim }: { records: BackupRecord[]; claim: Claim | null }): void {
   for (const record of records) {
-    if (!isPlaced) countType(leftOut, record.db, dumpType(record.dump));
-    else if (!isLive(record, nowMs)) countType(expired, record.db, dumpType(record.dump));
+    const types = claim === null ? chosenTypes(target.objects, record.db) : claim.types;
+    if (!isWanted(record, types)) continue;
+    if (claim === null) countType(leftOut, record.db, dumpType(record.dump));
+    else if (!isSent(record, claim)) countType(expired, record.db, dumpType(record.dump));
   }
 }
 
 /** Counts what now stands in each database, and explains what is missing by expiry or not at all. */
-async function compareAll(restore: Restore, { control, nowMs }: { control: RedisClient; nowMs: bigint }): Promise<Staged> {
-  const { connection, context, claimed, sent, expired, leftOut } = restore;
+async function compareAll(restore: Restore, control: RedisClient): Promise<Staged> {
+  const { connection, context, claimed, sent, expired, leftOut, target } = restore;
   const counts = new Map<string, number>();
   const skipped: Staged["skipped"] = [];
   for (const { name } of countedObjects(expired)) counts.set(name, 0);
@@ -157,25 +172,31 @@ async function compareAll(restore: Restore, { control, nowMs }: { control: Redis
       client,
       control,
       sent: sent.get(claim.from) ?? new Map<string, number>(),
-      marker: markerKey(context.jobId),
-      readExpiries: () => sentExpiries(restore, { from: claim.from, nowMs }),
+      marker: MARKERS.restored,
+      readExpiries: () => sentExpiries(restore, claim),
     });
+    claim.isWhole = true;
+    await client.send(...claimCommand(claim));
+    await atPoint("compared");
     for (const [type, count] of compared.found) counts.set(objectName(claim.from, type), count);
     for (const [type, count] of compared.expired) skipped.push({ name: objectName(claim.from, type), count, reason: "expired while it was restored" });
   }
   for (const { name, count } of countedObjects(expired)) skipped.push({ name, count, reason: "expired since the backup" });
   for (const { name, count } of countedObjects(leftOut)) skipped.push({ name, count, reason: "left out: the target does not name this database" });
-  return { objects: [...counts].map(([name, count]) => ({ name, count })), skipped, keep: () => keep(restore), discard: () => discard(restore) };
+  return {
+    objects: [...counts].map(([name, count]) => ({ name, count })),
+    skipped,
+    keep: () => keep(restore),
+    ...(target.replace ? { swap: (journal) => swap(restore, journal) } : {}),
+    discard: () => discard(restore),
+  };
 }
 
 /** The expiries of the keys that were sent, from a second reading: only needed when some are missing. */
-async function* sentExpiries(
-  { artefact, context }: Restore,
-  { from, nowMs }: { from: number; nowMs: bigint },
-): AsyncGenerator<{ type: string; expiresAtMs: bigint }> {
+async function* sentExpiries({ artefact, context }: Restore, claim: Claim): AsyncGenerator<{ type: string; expiresAtMs: bigint }> {
   for await (const records of readBackup(artefact, { signal: context.signal, isVerified: true })) {
     for (const record of records) {
-      if (record.db === from && record.expiresAtMs !== null && isLive(record, nowMs))
+      if (record.db === claim.from && record.expiresAtMs !== null && isSent(record, claim))
         yield { type: dumpType(record.dump), expiresAtMs: BigInt(record.expiresAtMs) };
     }
   }
@@ -189,6 +210,11 @@ async function keep({ connection, context, claimed }: Restore): Promise<{ place:
   return { place: `${claimed.map(({ db }) => `db${db}`).join(", ") || "nowhere: the backup holds no keys"} of ${connection.address}` };
 }
 
-async function discard({ artefact, connection, context, claimed }: Restore): Promise<void> {
-  for (const { db, claim, foreign } of claimed) await removeRestored({ artefact, connection, jobId: context.jobId, db, claim, foreign });
+async function swap({ connection, context, placements }: Restore, journal: Journal): Promise<Swapped> {
+  const pairs = placements.flatMap(({ to, live }) => (live === undefined ? [] : [{ live, spare: to }]));
+  return swapStaged(connection, { jobId: context.jobId, pairs }, { journal, context });
+}
+
+async function discard({ artefact, connection, claimed }: Restore): Promise<void> {
+  for (const { db, claim, foreign } of claimed) await removeRestored({ artefact, connection, db, claim, foreign });
 }

@@ -1,10 +1,11 @@
 import "server-only";
 import { AppError } from "@/server/errors";
 import type { BackupRecord } from "./redis.backup-format";
-import { reachedCommand, type Claim } from "./redis.backup-marker";
+import { claimCommand, type Claim } from "./redis.backup-marker";
 import type { CommandLine, RedisClient } from "./redis.client";
 import { showBytes } from "./redis.codec";
 import { errorWord, redisError } from "./redis.errors";
+import { atPoint } from "./redis.swap-points";
 
 const GROUP_BYTES = 4 * 1024 * 1024;
 const GROUP_KEYS = 500;
@@ -18,7 +19,6 @@ export interface PlacedRecord {
 /** One logical database being restored. */
 export interface Destination {
   client: RedisClient;
-  jobId: string;
   /** Kept in step with what was sent. */
   claim: Claim;
   /** Keys that were there before ours: not ours, whatever happens. */
@@ -61,9 +61,9 @@ function* groups(records: PlacedRecord[]): Generator<PlacedRecord[]> {
 }
 
 async function sendGroup(destination: Destination, group: PlacedRecord[], { onTaken }: SendOptions): Promise<void> {
-  const { client, claim, jobId, foreign } = destination;
+  const { client, claim, foreign } = destination;
   claim.reached = (group.at(-1)?.position ?? -1) + 1;
-  const [, ...replies] = await client.run([reachedCommand(jobId, claim), ...group.map(({ record }) => restoreCommand(record))]);
+  const [, ...replies] = await client.run([claimCommand(claim), ...group.map(({ record }) => restoreCommand(record))]);
   onTaken(group.flatMap(({ record }, index) => (replies[index] instanceof Error ? [] : [record])));
   const failures = group.flatMap(({ record }, index) => {
     const reply = replies[index];
@@ -71,6 +71,7 @@ async function sendGroup(destination: Destination, group: PlacedRecord[], { onTa
   });
   for (const { record, error } of failures) if (errorWord(error) === "BUSYKEY") foreign.add(record.key.toString("latin1"));
   const first = failures[0];
+  await atPoint("sent");
   if (!first) return;
   if (errorWord(first.error) === "BUSYKEY") {
     throw new AppError("CONFLICT", `The key ${showBytes(first.record.key)} appeared in the target while it was restored`, {

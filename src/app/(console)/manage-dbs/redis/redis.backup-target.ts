@@ -7,6 +7,8 @@ import type { BackupHeader } from "./redis.backup-format";
 export interface Placement {
   from: number;
   to: number;
+  /** The database it changes places with when it is whole; absent when it stays where it is. */
+  live?: number;
 }
 
 /**
@@ -27,17 +29,33 @@ export function readPlacements(name: string, available: number[]): Placement[] {
   return placements;
 }
 
-/** Non-empty databases of a backup, in order: by the manifest, which counts what was written, else by the header. */
-export function filledDatabases(manifest: ManifestContent, header: BackupHeader): number[] {
-  const counted = manifest.objects.flatMap((object) => ((object.count ?? 0) > 0 ? [Number(/^db(\d+) /.exec(object.name)?.[1] ?? Number.NaN)] : []));
+/**
+ * Non-empty databases of a backup, in order: by the manifest, which counts what was written, else by the header.
+ * @param chosen the manifest's names of what was asked for; absent for all
+ */
+export function filledDatabases(manifest: ManifestContent, header: BackupHeader, chosen?: string[]): number[] {
+  const counted = manifest.objects.flatMap((object) => {
+    const isAsked = (object.count ?? 0) > 0 && (chosen?.includes(object.name) ?? true);
+    return isAsked ? [readObjectName(object.name)?.db ?? Number.NaN] : [];
+  });
   const databases = manifest.objects.length > 0 ? counted : Object.keys(header.databases).map(Number);
   return [...new Set(databases.filter((db) => Number.isInteger(db)))].sort((a, b) => a - b);
 }
 
-/** The logical databases that a target touches, without knowing the backup. */
-export function targetDatabases(name: string): number[] {
-  const text = name.replace(/\s/g, "");
-  return /^\d{1,7}$/.test(text) ? [Number(text)] : readTargetPairs(text).map(({ to }) => to);
+/** "db0 hash" */
+export function readObjectName(name: string): { db: number; type: string } | null {
+  const [, db, type] = /^db(\d+) (.+)$/.exec(name) ?? [];
+  return db === undefined || type === undefined ? null : { db: Number(db), type };
+}
+
+/** The types that were asked for of one database of the backup; null for all. */
+export function chosenTypes(chosen: string[] | undefined, db: number): string[] | null {
+  return (
+    chosen?.flatMap((name) => {
+      const object = readObjectName(name);
+      return object?.db === db ? [object.type] : [];
+    }) ?? null
+  );
 }
 
 function readTargetPairs(text: string): Placement[] {

@@ -5,6 +5,7 @@ import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { writeBackupFile, type BackupFileWriter } from "./redis.backup-file";
 import { BACKUP_FORMAT, recordPieces, type BackupFooter, type BackupHeader } from "./redis.backup-format";
+import { asideDatabases } from "./redis.backup-marker";
 import { countedObjects, countType, objectName, type TypeCounts } from "./redis.backup-read";
 import { scanRecords, type ScannedRecords } from "./redis.backup-scan";
 import { openJobClient, redisClient, type RedisClient } from "./redis.client";
@@ -32,7 +33,8 @@ export async function writeBackup(connection: Connection, sink: ArtefactSink, co
       fix: "Back up each master of the cluster with redis-cli --cluster backup.",
     });
   }
-  const databases = databaseCounts(info);
+  const aside = await asideDatabases(connection, info);
+  const databases = databaseCounts(info).filter(({ db }) => !aside.some((one) => one.db === db));
   const header = await makeHeader({ client, connection, facts, databases });
   const file = writeBackupFile(sink.stream());
   try {
@@ -40,7 +42,9 @@ export async function writeBackup(connection: Connection, sink: ArtefactSink, co
     const written = await writeDatabases({ connection, file, databases, facts, context });
     await checkSameServer({ client, info });
     await writeFooter(file, written);
-    return describe({ facts, header, written, databases });
+    const content = describe({ facts, header, written, databases });
+    const skipped = aside.map(({ db }) => ({ name: `db${db}`, reason: "stands aside: a restore of this console uses it" }));
+    return { ...content, skipped: [...content.skipped, ...skipped] };
   } catch (error) {
     file.abort(error instanceof Error ? error : new Error(String(error)));
     throwIfCancelled(context.signal);

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -6,10 +5,11 @@ import type { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ManifestContent, RestorePlan, Verification, type Artefact, type Staged } from "@/backups/engine";
 import { redisBackup } from "./redis.backup";
-import { markerKey } from "./redis.backup-marker";
+import { MARKERS } from "./redis.backup-marker";
 import { readBackup } from "./redis.backup-read";
 import { closeAll } from "./redis.client";
 import { artefactAt, testDir, testJob, writeArtefact } from "./redis.test-artefact";
+import { awkwardKeys, contentsOf } from "./redis.test-seed";
 import { startRedis, type TestRedis } from "./redis.test-server";
 
 let source: TestRedis;
@@ -22,59 +22,6 @@ afterAll(() => Promise.all([source.stop(), target.stop(), dir.remove()]));
 beforeEach(() => Promise.all([source.driver().flushall(), target.driver().flushall()]));
 afterEach(() => closeAll());
 
-const binary = Buffer.from([0x00, 0xff, 0x0d, 0x0a, 0xc3, 0x28]);
-const farAway = 4_102_444_800_123;
-
-async function fill(driver: Redis): Promise<void> {
-  await driver.set(binary, binary, "PXAT", farAway);
-  await driver.set("", "empty name");
-  await driver.set("counter", "9223372036854775807");
-  await driver.set("megabyte", Buffer.alloc(1_000_000, "0123456789abcdef"));
-  await driver.set("soon", "x", "EX", 86_400);
-  await driver.rpush("list", "a", "a", binary, "");
-  await driver.sadd("intset", 1, 2, "9007199254740993");
-  await driver.sadd("set", binary, "member");
-  await driver.hset("hash", "f", "v", binary, binary);
-  await driver.hset("big-hash", Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`f${index}`, `v${index}`])));
-  await driver.zadd("zset", "-inf", "low", "-0", "zero", "0.1", "tenth", "+inf", "high");
-  await driver.pfadd("hyperloglog", "a", "b", "c");
-  for (let index = 1; index <= 50; index++) await driver.xadd("stream", `${index}-1`, "f", `${index}`, "f", binary);
-  await driver.xdel("stream", "50-1");
-  await driver.xgroup("CREATE", "stream", "g1", "0");
-  await driver.xgroup("CREATE", "stream", "g2", "$");
-  await driver.xreadgroup("GROUP", "g1", "alice", "COUNT", 3, "STREAMS", "stream", ">");
-  await driver.xadd("empty-stream", "7-7", "f", "v");
-  await driver.xdel("empty-stream", "7-7");
-}
-
-/** Everything in a database that a restore has to bring back, by the name's bytes: payload and expiry. */
-async function contents(driver: Redis): Promise<Map<string, string>> {
-  const all = new Map<string, string>();
-  for (const key of await driver.keysBuffer("*")) all.set(key.toString("hex"), `${await valueOf(driver, key)} ${await driver.pexpiretime(key)}`);
-  return all;
-}
-
-/** A hash of the DUMP payload. Two servers lay out big sets and hashes in their own order, so these go by their sorted elements. */
-async function valueOf(driver: Redis, key: Buffer): Promise<string> {
-  const type = await driver.type(key);
-  const elements = type === "set" ? await driver.smembersBuffer(key) : type === "hash" ? await pairsOf(driver, key) : null;
-  const bytes =
-    elements === null
-      ? ((await driver.dumpBuffer(key)) ?? Buffer.alloc(0))
-      : Buffer.from(
-          elements
-            .map((element) => element.toString("hex"))
-            .toSorted()
-            .join(),
-        );
-  return `${type} ${createHash("sha256").update(bytes).digest("hex")}`;
-}
-
-async function pairsOf(driver: Redis, key: Buffer): Promise<Buffer[]> {
-  const [fields, values] = [await driver.hkeysBuffer(key), await driver.hvalsBuffer(key)];
-  return fields.map((field, index) => Buffer.concat([field, Buffer.from("="), values[index] ?? Buffer.alloc(0)]));
-}
-
 async function restoreInto(artefact: Artefact, name: string, server = target): Promise<{ staged: Staged; place: string }> {
   const staged = await redisBackup.stage(artefact, server.connection, { name }, testJob());
   return { staged, ...(await staged.keep()) };
@@ -82,7 +29,7 @@ async function restoreInto(artefact: Artefact, name: string, server = target): P
 
 describe("a backup of everything", () => {
   it("comes back with equal payloads and expiries", async () => {
-    await fill(source.driver());
+    await awkwardKeys(source.driver());
     const artefact = await writeArtefact(source.connection, join(dir.path, "all.jsonl.gz"));
     ManifestContent.parse(artefact.manifest);
     expect(artefact.manifest).toMatchObject({ format: "redis-scan", consistency: "fuzzy", source: "db0", skipped: [] });
@@ -104,7 +51,7 @@ describe("a backup of everything", () => {
     expect(place).toBe(`db5 of 127.0.0.1:${target.port}`);
     expect(staged.objects.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(artefact.manifest.objects.map(({ name, count }) => ({ name, count })));
     expect(staged.skipped).toEqual([]);
-    expect(await contents(target.driver(5))).toEqual(await contents(source.driver()));
+    expect(await contentsOf(target.driver(5))).toEqual(await contentsOf(source.driver()));
     for await (const records of readBackup(artefact)) {
       for (const { key, dump } of records) expect((await source.driver().dumpBuffer(key))?.equals(dump), key.toString("latin1")).toBe(true);
     }
@@ -138,7 +85,7 @@ describe("a backup of everything", () => {
   });
 
   it("twice over gives equal manifests", async () => {
-    await fill(source.driver());
+    await awkwardKeys(source.driver());
     const first = await writeArtefact(source.connection, join(dir.path, "first.jsonl.gz"));
     await restoreInto(first, "0");
     const second = await writeArtefact(target.connection, join(dir.path, "second.jsonl.gz"));
@@ -286,7 +233,7 @@ describe("a restore", () => {
   });
 
   it("is discarded without touching what others wrote", async () => {
-    await fill(source.driver());
+    await awkwardKeys(source.driver());
     const artefact = await writeArtefact(source.connection, join(dir.path, "discard.jsonl.gz"));
     const staged = await redisBackup.stage(artefact, target.connection, { name: "5" }, testJob());
     await target.driver(5).set("somebody else's", "1");
@@ -356,14 +303,14 @@ describe("a restore", () => {
   });
 
   it("that a crash interrupted is swept by its claim", async () => {
-    await fill(source.driver());
+    await awkwardKeys(source.driver());
     const artefact = await writeArtefact(source.connection, join(dir.path, "crash.jsonl.gz"));
     const job = testJob("abc123");
     await redisBackup.stage(artefact, target.connection, { name: "0:5" }, job);
     await target.driver(5).set("somebody else's", "1");
     closeAll();
     await redisBackup.sweep(target.connection, { jobId: "other", target: "0:5" });
-    expect(await target.driver(5).exists(markerKey("abc123"))).toBe(1);
+    expect(await target.driver(5).exists(MARKERS.restored)).toBe(1);
     await redisBackup.sweep(target.connection, { jobId: "abc123", target: "0:5" });
     expect(await target.driver(5).keys("*")).toEqual(["somebody else's"]);
     await redisBackup.sweep(target.connection, { jobId: "abc123", target: "0:5" });
@@ -377,7 +324,12 @@ describe("a restore", () => {
       (await writeArtefact(source.connection, join(dir.path, "gone.jsonl.gz"))).manifest,
     );
     await redisBackup.stage(artefact, target.connection, { name: "5" }, testJob("abc124"));
-    await target.driver(5).set(markerKey("abc124"), JSON.stringify({ artefact: "/nowhere", from: 0, nowMs: "1", reached: 1 }));
+    await target
+      .driver(5)
+      .set(
+        MARKERS.restored,
+        JSON.stringify({ jobId: "abc124", artefact: "/nowhere", from: 0, types: null, live: null, nowMs: "1", reached: 1, isWhole: false }),
+      );
     await expect(redisBackup.sweep(target.connection, { jobId: "abc124", target: "5" })).rejects.toMatchObject({
       code: "CONFLICT",
       message: expect.stringContaining("half restore"),

@@ -5,8 +5,10 @@ import { checkBackup, countedObjects } from "./redis.backup-read";
 import { sweepRestore } from "./redis.backup-remove";
 import { stageRestore } from "./redis.backup-restore";
 import { writeBackup } from "./redis.backup-write";
+import { exchangeSwap, settleSwap } from "./redis.swap";
+import { dropKept } from "./redis.swap-kept";
 
-/** Redis and Valkey in scan mode: DUMP payloads as JSON lines, gzip. Restores into empty logical databases. */
+/** Redis and Valkey in scan mode: DUMP payloads as JSON lines, gzip. Restores into empty logical databases, and by SWAPDB in the place of live ones. */
 export const redisBackup: BackupEngine = {
   extension: ".jsonl.gz",
   write: writeBackup,
@@ -21,4 +23,7 @@ export const redisBackup: BackupEngine = {
   plan: planRestore,
   stage: stageRestore,
   sweep: sweepRestore,
+  settle: settleSwap,
+  exchange: exchangeSwap,
+  dropKept,
 };

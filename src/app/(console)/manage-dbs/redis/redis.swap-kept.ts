@@ -1,0 +1,69 @@
+import "server-only";
+import type { JobContext, Swap } from "@/backups/engine";
+import type { Connection } from "@/server/connection";
+import { AppError, throwIfCancelled } from "@/server/errors";
+import { MARKERS, type MarkerKind } from "./redis.backup-marker";
+import { openJobClient, type RedisClient } from "./redis.client";
+import { errorWord, redisError } from "./redis.errors";
+import { asBuffers, asList, asText } from "./redis.reply";
+import { readKept, readSwap } from "./redis.swap";
+import { atPoint } from "./redis.swap-points";
+
+const SCAN_COUNT = 500;
+const MARKER_NAMES = new Set<string>(Object.values(MARKERS));
+
+/**
+ * Empties the databases that stand aside: those that carry this job's marker, and no others. Where FLUSHDB is forbidden the keys go in
+ * batches; the marker says so first, so that what is half dropped is never put in place again, and goes last.
+ */
+export async function dropKept(connection: Connection, swap: Swap, { log, signal }: Pick<JobContext, "log" | "signal">): Promise<void> {
+  const { pairs } = readSwap(swap);
+  using client = openJobClient(connection, 0);
+  for (const { pair, kind } of await readKept(client, { jobId: swap.jobId, pairs })) {
+    throwIfCancelled(signal);
+    if (kind === null) {
+      log(`db${pair.spare} holds nothing of this restore`);
+      continue;
+    }
+    await client.send("SELECT", pair.spare);
+    const isFlushed = await flush(client, { kind, db: pair.spare });
+    if (!isFlushed) await unlinkAll(client, { kind, signal });
+    log(`db${pair.spare} was emptied${isFlushed ? "" : " key by key, because FLUSHDB is not allowed"}`);
+    await atPoint("dropped");
+  }
+}
+
+/** @returns false where the server does not allow FLUSHDB. */
+async function flush(client: RedisClient, { kind, db }: { kind: MarkerKind; db: number }): Promise<boolean> {
+  await client.run([["WATCH", MARKERS[kind]]]);
+  const [exists] = await client.run([["EXISTS", MARKERS[kind]]]);
+  if (asText(exists) !== "1") throw changed(client, db);
+  await atPoint("drop watched");
+  const [, queued, executed] = await client.run([["MULTI"], ["FLUSHDB", "ASYNC"], ["EXEC"]]);
+  if (queued instanceof Error) {
+    if (errorWord(queued) === "NOPERM" || queued.message.includes("unknown command")) return false;
+    throw redisError(queued, { address: client.address });
+  }
+  if (executed instanceof Error) throw redisError(executed, { address: client.address });
+  if (executed === null) throw changed(client, db);
+  return true;
+}
+
+function changed(client: RedisClient, db: number): AppError {
+  return new AppError("CONFLICT", `db${db} of ${client.address} was changed while it was to be dropped, so it was left alone`, { fix: "Try again." });
+}
+
+async function unlinkAll(client: RedisClient, { kind, signal }: { kind: MarkerKind; signal: AbortSignal }): Promise<void> {
+  const dropping = kind === "before" || kind === "droppingBefore" ? "droppingBefore" : "droppingRestored";
+  if (kind !== dropping) await client.send("RENAME", MARKERS[kind], MARKERS[dropping]);
+  let cursor = "0";
+  do {
+    throwIfCancelled(signal);
+    const [next, page] = asList(await client.send("SCAN", cursor, "COUNT", SCAN_COUNT));
+    const names = asBuffers(page).filter((name) => !MARKER_NAMES.has(name.toString("latin1")));
+    if (names.length > 0) await client.send("UNLINK", ...names);
+    await atPoint("drop batch");
+    cursor = asText(next);
+  } while (cursor !== "0");
+  await client.send("UNLINK", MARKERS[dropping]);
+}

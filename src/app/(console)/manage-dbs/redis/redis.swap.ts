@@ -1,0 +1,258 @@
+import "server-only";
+import { z } from "zod";
+import type { JobContext, Journal, Swap, Swapped, SwapRecord } from "@/backups/engine";
+import type { Connection } from "@/server/connection";
+import { AppError, throwIfCancelled } from "@/server/errors";
+import { MARKER_KINDS, MARKERS, parseClaim, type Claim, type MarkerKind } from "./redis.backup-marker";
+import { openJobClient, type CommandLine, type RedisClient } from "./redis.client";
+import { atPoint } from "./redis.swap-points";
+import { redisError } from "./redis.errors";
+import { asNumber } from "./redis.reply";
+import { infoNumber, type InfoFields } from "./redis.server-facts";
+import { estimateBytes } from "./redis.swap-size";
+
+/**
+ * How a restored copy and what is live change places: SWAPDB of each pair in one MULTI/EXEC, so that nobody ever sees one
+ * without the other.
+ *
+ * Exactly one database of a pair carries the job's marker, always the one that stands aside, and the marker's name says what
+ * stands there: "restored" before the swap, "before" after it. The transaction renames it, moves it along and exchanges the
+ * databases, so that live data never has it, and after any crash the server itself says which of the two is live. It uses no
+ * command that a full server refuses.
+ */
+export interface Pair {
+  live: number;
+  spare: number;
+}
+
+const Number7 = z.number().int().nonnegative();
+
+/** The engine's part of the console's journal. */
+const SwapState = z.object({
+  version: z.literal(1),
+  pairs: z.array(z.object({ live: Number7, spare: Number7 })).min(1),
+  /** What is to be live after the last exchange that was begun. */
+  goal: z.enum(["restored", "before"]),
+  /** That exchange was seen to end. */
+  isDone: z.boolean(),
+  /** Of the server at that time, and how many keys it had removed to make room. */
+  runId: z.string().nullable(),
+  evictedKeys: z.number(),
+});
+type SwapState = z.infer<typeof SwapState>;
+type Live = SwapState["goal"];
+
+const other = (side: Live): Live => (side === "restored" ? "before" : "restored");
+
+export function readSwap({ record }: Pick<Swap, "record">): SwapState {
+  return SwapState.parse(record);
+}
+
+/** What stands aside for one pair, as its marker says. */
+interface Kept {
+  pair: Pair;
+  /** Null when the spare database has no marker of this job: nothing of ours is there. */
+  kind: MarkerKind | null;
+  claim: Claim | null;
+}
+
+/** The first exchange of a restore: what was staged becomes live. */
+export async function swapStaged(
+  connection: Connection,
+  { jobId, pairs }: { jobId: string; pairs: Pair[] },
+  { journal, context }: { journal: Journal; context: Pick<JobContext, "signal" | "log"> },
+): Promise<Swapped> {
+  using client = openJobClient(connection, pairs[0]?.spare ?? 0);
+  const info = await client.info();
+  const kept = await readKept(client, { jobId, pairs });
+  assertWhole(connection, kept);
+  await assertSwaps(client, pairs);
+  const state: SwapState = { version: 1, pairs, goal: "restored", isDone: false, ...serverMoment(info) };
+  return await exchangeJournaled({ connection, client, jobId, state, journal, context, info });
+}
+
+/** Undo, and undo of the undo. @throws CONFLICT when what was kept is gone, or when the server fell back to an older state by itself */
+export async function exchangeSwap(connection: Connection, swap: Swap, { journal, context }: { journal: Journal; context: JobContext }): Promise<Swapped> {
+  const state = readSwap(swap);
+  using client = openJobClient(connection, state.pairs[0]?.spare ?? 0);
+  const info = await client.info();
+  const kept = await readKept(client, { jobId: swap.jobId, pairs: state.pairs });
+  const aside = assertWhole(connection, kept);
+  if (state.isDone && other(aside) !== state.goal) {
+    await journal(asRecord({ ...state, goal: other(aside) }));
+    throw new AppError("CONFLICT", `${connection.address} fell back to an older save of its data: ${liveWords(other(aside))}`, {
+      fix: "Look at the restore again, and exchange only if that is not what you want.",
+    });
+  }
+  await assertSwaps(client, state.pairs);
+  const now = serverMoment(info);
+  const evicted = now.runId === state.runId ? now.evictedKeys - state.evictedKeys : 0;
+  if (evicted > 0) context.log(`the server removed ${evicted} keys to make room since the last exchange: some of them may be of what was kept`);
+  const next: SwapState = { ...state, goal: aside, isDone: false, ...now };
+  return await exchangeJournaled({ connection, client, jobId: swap.jobId, state: next, journal, context, info });
+}
+
+/**
+ * What is live now. An exchange that may still be on its way to the server is made impossible first, so the answer stays true.
+ * @throws CONFLICT when the markers are gone although the server was not restarted, or stand where no exchange puts them
+ */
+export async function settleSwap(connection: Connection, swap: Swap, { log }: { log(line: string): void }): Promise<Live> {
+  const state = readSwap(swap);
+  using client = openJobClient(connection, state.pairs[0]?.spare ?? 0);
+  const kept = await fence(client, { jobId: swap.jobId, pairs: state.pairs });
+  const sides = new Set(kept.flatMap(({ kind }) => (kind === null ? [] : [sideOf(kind)])));
+  const [aside] = sides;
+  if (aside !== undefined && sides.size === 1) {
+    const lost = kept.filter(({ kind }) => kind === null).map(({ pair }) => `db${pair.spare}`);
+    if (lost.length > 0) log(`nothing is kept in ${lost.join(", ")} any more`);
+    return other(aside);
+  }
+  const runId = (await client.info()).get("run_id") ?? null;
+  if (aside === undefined && runId !== state.runId) {
+    log("the server was restarted without the copy that stood aside: what it saved before is live");
+    return "before";
+  }
+  throw new AppError("CONFLICT", `${connection.address} does not say which state is live: ${markerPlaces(state.pairs)} lost its marker to somebody else`, {
+    fix: `Look at the keys yourself. Then say what stands in ${markerPlaces(state.pairs)} by renaming or restoring the marker there: ${MARKERS.before} when the restored copy is live.`,
+  });
+}
+
+function serverMoment(info: InfoFields): Pick<SwapState, "runId" | "evictedKeys"> {
+  return { runId: info.get("run_id") ?? null, evictedKeys: infoNumber(info, "evicted_keys") ?? 0 };
+}
+
+const markerPlaces = (pairs: Pair[]): string => pairs.map(({ spare }) => `db${spare}`).join(", ");
+
+const sideOf = (kind: MarkerKind): Live => (kind === "before" || kind === "droppingBefore" ? "before" : "restored");
+
+interface Exchange {
+  connection: Connection;
+  client: RedisClient;
+  jobId: string;
+  state: SwapState;
+  journal: Journal;
+  context: Pick<JobContext, "signal" | "log">;
+  info: InfoFields;
+}
+
+async function exchangeJournaled({ connection, client, jobId, state, journal, context, info }: Exchange): Promise<Swapped> {
+  const { pairs, goal } = state;
+  const keptBytes = estimateBytes(
+    info,
+    pairs.map(({ live }) => live),
+  );
+  throwIfCancelled(context.signal);
+  await journal(asRecord(state));
+  await atPoint("journaled");
+  await exchangePairs(client, { jobId, pairs, goal });
+  await atPoint("exchanged");
+  const names = pairs.map(({ live, spare }) => `db${live} with db${spare}`).join(", ");
+  context.log(`exchanged ${names} in one transaction`);
+  await journal(asRecord({ ...state, isDone: true }));
+  return { place: `${pairs.map(({ live }) => `db${live}`).join(", ")} of ${connection.address}`, keptBytes };
+}
+
+const asRecord = (state: SwapState): SwapRecord => ({ ...state });
+
+/** The one step. @throws CONFLICT, with nothing done, when a marker is not where it was */
+async function exchangePairs(client: RedisClient, { jobId, pairs, goal }: { jobId: string; pairs: Pair[]; goal: Live }): Promise<void> {
+  const watches = pairs.flatMap(({ live, spare }): CommandLine[] => [
+    ["SELECT", live],
+    ["WATCH", MARKERS.restored, MARKERS.before],
+    ["EXISTS", MARKERS.restored, MARKERS.before],
+    ["SELECT", spare],
+    ["WATCH", MARKERS.restored, MARKERS.before],
+    ["EXISTS", MARKERS[other(goal)]],
+    ["GET", MARKERS[goal]],
+  ]);
+  const seen = await client.run(watches);
+  const isAsExpected = pairs.every((_, index) => {
+    const [, , inLive, , , otherInSpare, marker] = seen.slice(index * 7, index * 7 + 7);
+    return asNumber(inLive) === 0 && asNumber(otherInSpare) === 0 && parseClaim(marker)?.jobId === jobId;
+  });
+  if (!isAsExpected) throw moved(client);
+  await atPoint("watched");
+  const moves = pairs.flatMap(({ live, spare }): CommandLine[] => [
+    ["SELECT", spare],
+    ["RENAME", MARKERS[goal], MARKERS[other(goal)]],
+    ["MOVE", MARKERS[other(goal)], live],
+  ]);
+  const swaps = pairs.map(({ live, spare }): CommandLine => ["SWAPDB", live, spare]);
+  const replies = await client.run([["MULTI"], ...moves, ...swaps, ["EXEC"]]);
+  const refused = replies.find((reply) => reply instanceof Error);
+  if (refused !== undefined) throw redisError(refused, { address: client.address, doing: "exchange the databases" });
+  const executed = replies.at(-1);
+  if (!Array.isArray(executed)) throw moved(client);
+  const failed = executed.find((reply) => reply instanceof Error);
+  if (failed !== undefined) throw redisError(failed, { address: client.address, doing: "exchange the databases" });
+}
+
+function moved(client: RedisClient): AppError {
+  return new AppError("CONFLICT", `The copy that stands aside on ${client.address} was changed by somebody else, so nothing was exchanged`, {
+    fix: "Look whether another restore or a person uses its database.",
+  });
+}
+
+/** Exchanging a database with itself does nothing but show that the server allows it. */
+async function assertSwaps(client: RedisClient, pairs: Pair[]): Promise<void> {
+  for (const { spare } of pairs) await client.send("SWAPDB", spare, spare);
+}
+
+/** @throws CONFLICT unless all pairs keep the same side, whole. @returns that side */
+function assertWhole(connection: Connection, kept: Kept[]): Live {
+  const [first] = kept;
+  const side = first?.kind === "restored" || first?.kind === "before" ? first.kind : null;
+  const bad = kept.find(({ kind, claim }) => side === null || kind !== side || !claim?.isWhole);
+  if (!bad && side !== null) return side;
+  throw new AppError("CONFLICT", `What was kept in db${bad?.pair.spare} of ${connection.address} is no longer whole, so nothing was exchanged`, {
+    fix: "It was dropped, or the server lost it in a restart. Restore a backup instead.",
+  });
+}
+
+/** What stands aside for each pair. @throws CONFLICT when a marker stands in live data: somebody exchanged databases by hand */
+export async function readKept(client: RedisClient, { jobId, pairs }: { jobId: string; pairs: Pair[] }): Promise<Kept[]> {
+  const reads = MARKER_KINDS.map((kind): CommandLine => ["GET", MARKERS[kind]]);
+  const replies = await client.run(pairs.flatMap(({ live, spare }): CommandLine[] => [["SELECT", live], ...reads, ["SELECT", spare], ...reads]));
+  const broken = replies.find((reply) => reply instanceof Error);
+  if (broken !== undefined) throw redisError(broken, { address: client.address });
+  return pairs.map((pair, index) => {
+    const [inLive = [], inSpare = []] = [0, 1].map((side) => {
+      const start = (index * 2 + side) * (reads.length + 1) + 1;
+      return replies.slice(start, start + reads.length).map((reply) => parseClaim(reply));
+    });
+    if (inLive.some((claim) => claim?.jobId === jobId)) throw byHand(client, pair);
+    const at = inSpare.findIndex((claim) => claim?.jobId === jobId);
+    return { pair, kind: MARKER_KINDS[at] ?? null, claim: inSpare[at] ?? null };
+  });
+}
+
+function byHand(client: RedisClient, { live, spare }: Pair): AppError {
+  return new AppError("CONFLICT", `db${live} of ${client.address} holds what should stand aside: somebody exchanged databases by hand`, {
+    fix: `Exchange them back with SWAPDB ${live} ${spare}, if that is where it came from.`,
+  });
+}
+
+const FENCE = "foundry-console:aside:fence";
+
+/** Reads what is kept and touches the markers, so that a transaction that still waits for the server (it watches them) comes to nothing. */
+async function fence(client: RedisClient, { jobId, pairs }: { jobId: string; pairs: Pair[] }): Promise<Kept[]> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const kept = await readKept(client, { jobId, pairs });
+    const marked = kept.flatMap(({ pair, kind }) => (kind === null ? [] : [{ spare: pair.spare, name: MARKERS[kind] }]));
+    const touched = await client.transaction(
+      marked.flatMap(({ spare, name }): CommandLine[] => [
+        ["SELECT", spare],
+        ["RENAME", name, FENCE],
+        ["RENAME", FENCE, name],
+      ]),
+    );
+    await atPoint("fenced");
+    // A marker that was not there any more: an exchange came in between, so look again.
+    if (!touched.some((reply) => reply instanceof Error)) return kept;
+  }
+  throw new AppError("CONFLICT", `The databases of ${client.address} keep being exchanged`, { fix: "Try again in a minute." });
+}
+
+function liveWords(live: Live): string {
+  return live === "restored" ? "the restored copy is live" : "the state from before the restore is live";
+}
