@@ -20,7 +20,7 @@ export async function createBackup(options: {
 }): Promise<{ jobId: string; backupId: string }> {
   const { connection, engine, user, idempotencyKey } = options;
   const startedAt = new Date();
-  const backupId = `${SHORT[connection.engine]}-${connection.name}-${stamp(startedAt)}-${randomBytes(3).toString("hex")}`;
+  const backupId = newBackupId(connection, startedAt);
   const fileName = `${backupId}${engine.extension}`;
   const prepare = (jobId: string) =>
     insertBackup({
@@ -67,34 +67,7 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
     context.progress({ phase: "Compare counts" });
     assertSameCounts(content, verification);
     throwIfCancelled(context.signal);
-    const finishedAt = new Date().toISOString();
-    const manifest: Manifest = {
-      ...content,
-      manifestVersion: 1,
-      backupId,
-      connection: connection.id,
-      environment: connection.environment,
-      bytes,
-      sha256,
-      startedAt: run.startedAt.toISOString(),
-      finishedAt,
-    };
-    await pending.publish(`${JSON.stringify(manifest, null, 2)}\n`);
-    await updateBackup(backupId, {
-      state: "complete",
-      format: content.format,
-      bytes,
-      sha256,
-      consistency: content.consistency,
-      object_count: content.objects.length,
-      item_count: itemsOf(content),
-      server_version: `${content.server.product} ${content.server.version}`,
-      tool: content.tool,
-      manifest: JSON.stringify(manifest),
-      verified_at: finishedAt,
-      verified_how: verification.method,
-      finished_at: finishedAt,
-    });
+    await publishBackup({ ...run, pending, content, bytes, sha256, method: verification.method });
     context.log(`read back whole (${verification.method}), ${content.objects.length} of ${content.objects.length} counts equal`);
     context.log("complete and verified");
     return { backupId, bytes, sha256, objects: content.objects.length, items: itemsOf(content), skipped: content.skipped };
@@ -105,6 +78,56 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
     throw error;
   }
 }
+
+/** Gives a file that was read back whole its name, its manifest and its place in the catalogue: from here on the backup is complete. */
+export async function publishBackup(found: {
+  backupId: string;
+  connection: Connection;
+  startedAt: Date;
+  pending: PendingArtefact;
+  content: ManifestContent;
+  bytes: number;
+  sha256: string;
+  /** How it was read back. */
+  method: string;
+  /** When it is not the name the file was begun under: the row has it before the file does. */
+  fileName?: string;
+}): Promise<void> {
+  const { backupId, connection, pending, content, bytes, sha256, method, fileName } = found;
+  const finishedAt = new Date().toISOString();
+  const manifest: Manifest = {
+    ...content,
+    manifestVersion: 1,
+    backupId,
+    connection: connection.id,
+    environment: connection.environment,
+    bytes,
+    sha256,
+    startedAt: found.startedAt.toISOString(),
+    finishedAt,
+  };
+  if (fileName !== undefined) await updateBackup(backupId, { file_name: fileName });
+  await pending.publish(`${JSON.stringify(manifest, null, 2)}\n`, fileName);
+  await updateBackup(backupId, {
+    state: "complete",
+    format: content.format,
+    bytes,
+    sha256,
+    consistency: content.consistency,
+    object_count: content.objects.length,
+    item_count: itemsOf(content),
+    server_version: `${content.server.product} ${content.server.version}`,
+    tool: content.tool,
+    manifest: JSON.stringify(manifest),
+    verified_at: finishedAt,
+    verified_how: method,
+    finished_at: finishedAt,
+  });
+}
+
+/** Nothing that a person named but the connection is in it, and it does not come twice. */
+export const newBackupId = (connection: Connection, startedAt: Date): string =>
+  `${SHORT[connection.engine]}-${connection.name}-${stamp(startedAt)}-${randomBytes(3).toString("hex")}`;
 
 /**
  * Reads the stored file from its first byte to its last. An engine that already checked the very bytes while they were

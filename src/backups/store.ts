@@ -31,8 +31,8 @@ export interface WrittenArtefact {
 export interface PendingArtefact extends ArtefactSink {
   /** Syncs the partial file to disk. */
   finish(): Promise<WrittenArtefact>;
-  /** Gives the file its name, with the manifest beside it, and syncs the directory. */
-  publish(manifest: string): Promise<void>;
+  /** Gives the file its name (its own, or another that this backup's row has), with the manifest beside it, and syncs the directory. */
+  publish(manifest: string, publishedName?: string): Promise<void>;
   /** Removes the partial file, and the published one: its name is of this backup alone. */
   abandon(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export async function createArtefact(fileName: string): Promise<PendingArtefact>
       cause,
     });
   });
-  const final = artefactPath(fileName);
+  let final = artefactPath(fileName);
   const partial = `${final}.partial`;
   let hash: ReturnType<typeof createHash> | null = null;
   let written: Promise<void> | null = null;
@@ -85,7 +85,8 @@ export async function createArtefact(fileName: string): Promise<PendingArtefact>
       const { size } = await lstat(partial);
       return { bytes: size, streamedSha256: hash?.digest("hex") ?? null };
     },
-    async publish(manifest) {
+    async publish(manifest, publishedName = fileName) {
+      final = artefactPath(publishedName);
       await writeFile(`${final}.manifest.json.partial`, manifest, { mode: 0o600, flag: "w" });
       await syncPath(`${final}.manifest.json.partial`);
       await rename(`${final}.manifest.json.partial`, `${final}.manifest.json`);

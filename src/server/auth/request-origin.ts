@@ -21,20 +21,26 @@ export function checkFetchOrigin(request: Request): AppError | null {
   return null;
 }
 
+const JSON_TYPE = { pattern: /^application\/json\s*(;|$)/i, refusal: "Only JSON is accepted" };
+/** Not one of the types that a form of another site can send. */
+const BYTES_TYPE = { pattern: /^application\/octet-stream\s*(;|$)/i, refusal: "A file is sent as application/octet-stream" };
+
+/** As checkRequestOrigin, for the one request whose body is a file. */
+export const checkUploadOrigin = (request: Request): AppError | null => checkRequestOrigin(request, BYTES_TYPE);
+
 /**
  * The guard against requests that another site makes in somebody's name: for every call that changes something.
  * Only POST (JSON) and DELETE, with the header `x-console: 1`, from the console's own pages. A call that carries a token and
  * no session cookie is not a browser's and passes.
  */
-export function checkRequestOrigin(request: Request): AppError | null {
+export function checkRequestOrigin(request: Request, type = JSON_TYPE): AppError | null {
   const { headers } = request;
   const hasToken = /^bearer\b/i.test(headers.get("authorization") ?? "");
   const hasCookie = (headers.get("cookie") ?? "").includes(`${SESSION_COOKIE}=`);
   if (hasToken && !hasCookie) return null;
   if (request.method === "GET" || request.method === "HEAD") return checkReading(headers);
   if (request.method !== "POST" && request.method !== "DELETE") return new AppError("FORBIDDEN", "Changes are made with POST or DELETE");
-  if (request.method === "POST" && !/^application\/json\s*(;|$)/i.test(headers.get("content-type") ?? ""))
-    return new AppError("FORBIDDEN", "Only JSON is accepted");
+  if (request.method === "POST" && !type.pattern.test(headers.get("content-type") ?? "")) return new AppError("FORBIDDEN", type.refusal);
   if (headers.get("x-console") !== "1") return new AppError("FORBIDDEN", "The header x-console: 1 is missing");
   if (headers.get("sec-fetch-site") === null && headers.get("origin") === null) return fromElsewhere();
   return checkFetchOrigin(request);

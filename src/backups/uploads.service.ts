@@ -1,0 +1,176 @@
+import "server-only";
+/**
+ * Files that were made elsewhere: received as a stream into the store, recognised by their content and read whole by the engine, and
+ * only then in the catalogue as complete. What is cut, too large, or not what it should be leaves no file.
+ */
+import { mkdir, statfs } from "node:fs/promises";
+import { finished } from "node:stream/promises";
+import { artefactOf, assertSameCounts, itemsOf, newBackupId, publishBackup } from "@/backups/backups.service";
+import type { BackupEngine, JobContext, ManifestContent } from "@/backups/engine";
+import { asAppError, cancelledBy, errorJson, startJob } from "@/backups/jobs";
+import { createArtefact, type PendingArtefact, sha256OfFile, storeDir } from "@/backups/store";
+import { boundedBody } from "@/backups/upload-body";
+import type { Connection } from "@/server/connection";
+import { insertBackup, updateBackup } from "@/server/control-plane/backups.repo";
+import { AppError, throwIfCancelled } from "@/server/errors";
+import { LIMITS } from "@/server/limits";
+import { single } from "@/server/single";
+
+export interface UploadRequest {
+  connection: Connection;
+  engine: BackupEngine;
+  user: { id: string; name: string };
+  /** As the person's machine names the file: only shown. */
+  name: string;
+  body: ReadableStream<Uint8Array>;
+  /** As the request says; null when it does not. */
+  length: number | null;
+  signal: AbortSignal;
+}
+
+/**
+ * Receives a file and starts the job that reads it. Resolves when every byte is on the disk.
+ * @throws AppError UNSUPPORTED, LIMIT_EXCEEDED before anything is read; INVALID for a cut or empty one; then nothing is left
+ */
+export async function receiveUpload(request: UploadRequest): Promise<{ jobId: string; backupId: string; bytes: number; sha256: string }> {
+  const { connection, engine, user } = request;
+  if (!engine.describe) throw new AppError("UNSUPPORTED", "Files made elsewhere cannot be taken in for this engine yet", { fix: "Back up with the console." });
+  await assertRoom(request.length);
+  const leave = enter(user.id);
+  const startedAt = new Date();
+  const backupId = newBackupId(connection, startedAt);
+  let pending: PendingArtefact | null = null;
+  try {
+    pending = await createArtefact(`${backupId}.upload`);
+    await receive(request, pending);
+    const { bytes, streamedSha256 } = await pending.finish();
+    const received: Received = { ...request, backupId, startedAt, pending, bytes, sha256: streamedSha256 ?? "" };
+    const { jobId } = await startReading(received);
+    return { jobId, backupId, bytes, sha256: received.sha256 };
+  } catch (error) {
+    await pending?.abandon();
+    throw error;
+  } finally {
+    leave();
+  }
+}
+
+/** Disk that the console itself needs to go on. */
+const DISK_RESERVE = 0.02;
+
+/** @throws AppError LIMIT_EXCEEDED when the file is larger than what is taken, or than what the disk has room for */
+async function assertRoom(length: number | null): Promise<void> {
+  if ((length ?? 0) > LIMITS.uploadBytesMax) throw tooLarge();
+  await mkdir(storeDir(), { recursive: true, mode: 0o700 });
+  const { bavail, blocks, bsize } = await statfs(storeDir());
+  const free = Math.floor((bavail - blocks * DISK_RESERVE) * bsize);
+  if ((length ?? 1) <= free) return;
+  throw new AppError("LIMIT_EXCEEDED", `The store has room for ${Math.max(0, free)} bytes, the file has ${length ?? "an unknown number of"}`, {
+    fix: "Free space, or move CONSOLE_DATA_DIR to a larger disk.",
+  });
+}
+
+const tooLarge = (): AppError =>
+  new AppError("LIMIT_EXCEEDED", `The file is larger than ${LIMITS.uploadBytesMax / 1024 ** 3} GiB`, { fix: "Restore it with the database's own tool." });
+
+/** @throws AppError TOO_MANY_REQUESTS */
+function enter(userId: string): () => void {
+  const open = single("open-uploads", () => new Map<string, number>());
+  const mine = open.get(userId) ?? 0;
+  if (mine >= LIMITS.runningQueriesPerUser)
+    throw new AppError("TOO_MANY_REQUESTS", `${mine} of your uploads are on their way already`, { fix: "Wait until one has arrived.", retryAfterSeconds: 30 });
+  open.set(userId, mine + 1);
+  return () => {
+    const left = (open.get(userId) ?? 1) - 1;
+    if (left === 0) open.delete(userId);
+    else open.set(userId, left);
+  };
+}
+
+/** Writes the body as it comes, at the pace of the disk. */
+async function receive({ body, length, signal }: UploadRequest, pending: PendingArtefact): Promise<void> {
+  const file = pending.stream();
+  let bytes = 0;
+  try {
+    for await (const chunk of boundedBody(body, signal)) {
+      bytes += chunk.byteLength;
+      if (bytes > LIMITS.uploadBytesMax) throw tooLarge();
+      // Written before the next chunk is asked for: memory holds one of them.
+      await new Promise<void>((resolve, reject) => file.write(chunk, (error) => (error ? reject(error) : resolve())));
+    }
+    if (length !== null && bytes !== length)
+      throw new AppError("INVALID", `The upload was cut: ${bytes} of ${length} bytes arrived`, { fix: "Send the file again; nothing of it was kept." });
+    if (bytes === 0) throw new AppError("INVALID", "The file is empty", { fix: "Choose the file of a backup." });
+    file.end();
+    await finished(file);
+  } catch (error) {
+    file.destroy();
+    throw asAppError(error, "upload");
+  }
+}
+
+interface Received extends UploadRequest {
+  backupId: string;
+  startedAt: Date;
+  pending: PendingArtefact;
+  bytes: number;
+  sha256: string;
+}
+
+async function startReading(received: Received): Promise<{ jobId: string }> {
+  const { connection, user, backupId, startedAt, name, bytes } = received;
+  const prepare = (jobId: string) =>
+    insertBackup({
+      id: backupId,
+      connection_id: connection.id,
+      engine: connection.engine,
+      environment: connection.environment,
+      state: "running",
+      job_id: jobId,
+      file_name: `${backupId}.upload`,
+      origin: "upload",
+      created_by: user.id,
+      created_by_name: user.name,
+      started_at: startedAt.toISOString(),
+    });
+  return startJob({ kind: "upload", connection, user, request: { backupId, name, bytes }, prepare }, (context) => runUpload(received, context));
+}
+
+async function runUpload(received: Received, context: JobContext): Promise<Record<string, unknown>> {
+  const { backupId, pending, bytes, sha256, name } = received;
+  try {
+    throwIfCancelled(context.signal);
+    context.log(`${name} has arrived, ${bytes} bytes, SHA-256 ${sha256}`);
+    const { content, method } = await readWhole(received, context);
+    const extension = EXTENSIONS[content.format] ?? received.engine.extension;
+    await publishBackup({ ...received, pending, content, method, fileName: `${backupId}${extension}` });
+    context.log(`complete: ${itemsOf(content)} items in ${content.objects.length} objects, made elsewhere by ${content.tool}`);
+    return { backupId, bytes, sha256, format: content.format, objects: content.objects.length, items: itemsOf(content), skipped: content.skipped };
+  } catch (error) {
+    await pending.abandon();
+    const shown = context.signal.aborted ? cancelledBy(context.signal) : asAppError(error, context.jobId);
+    await updateBackup(backupId, { state: "failed", error: JSON.stringify(errorJson(shown)), finished_at: new Date().toISOString() });
+    throw error;
+  }
+}
+
+/** Formats that only other tools write; the console's own have the engine's extension. */
+const EXTENSIONS: Record<string, string> = { rdb: ".rdb", "mongodump-archive": ".archive", "mongodump-tar": ".tar" };
+
+/** What is in the file, twice: as the engine recognises it, and as it will read it back before a restore. */
+async function readWhole(received: Received, context: JobContext): Promise<{ content: ManifestContent; method: string }> {
+  const { engine, pending, bytes, name } = received;
+  if (!engine.describe) throw new AppError("UNSUPPORTED", "Files made elsewhere cannot be taken in for this engine yet");
+  context.progress({ phase: "Recognise", bytesTotal: bytes });
+  const described = await engine.describe({ path: pending.path, bytes }, context);
+  const content = { ...described, details: { ...described.details, uploadedAs: name } };
+  throwIfCancelled(context.signal);
+  context.progress({ phase: "Read back whole", bytesDone: 0 });
+  const sha256 = await sha256OfFile(pending.path, context.signal, (bytesDone) => context.progress({ bytesDone }));
+  if (sha256 !== received.sha256)
+    throw new AppError("INTERNAL", "The file on disk is not what arrived", { fix: "Check the disk of the store, and send the file again.", detail: sha256 });
+  const verification = await engine.verify(artefactOf(pending.path, bytes, content), context);
+  assertSameCounts(content, verification);
+  throwIfCancelled(context.signal);
+  return { content, method: verification.method };
+}
