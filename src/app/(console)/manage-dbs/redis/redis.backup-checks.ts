@@ -4,7 +4,7 @@ import type { z } from "zod";
 import type { Artefact, PlanCheck } from "@/backups/engine";
 import { formatBytes } from "@/lib/format";
 import type { Connection } from "@/server/connection";
-import type { BackupHeader } from "./redis.backup-format";
+import type { BackupOrigin } from "./redis.backup-source";
 import { chosenTypes, readObjectName, type Placement } from "./redis.backup-target";
 import { libraryName } from "./redis.backup-write";
 import { redisClient } from "./redis.client";
@@ -16,7 +16,7 @@ export type Check = z.infer<typeof PlanCheck>;
 
 export interface Situation {
   artefact: Artefact;
-  header: BackupHeader;
+  origin: BackupOrigin;
   connection: Connection;
   placements: Placement[];
   /** The manifest's names of what was asked for; absent for all. */
@@ -45,16 +45,16 @@ export function checkRole({ facts, connection }: Situation): Check {
   return { result: "pass", title: "Takes writes", detail: `${connection.address} is a master, not in a cluster.` };
 }
 
-export async function checkVersion({ header, facts, connection }: Situation): Promise<Check> {
+export async function checkVersion({ origin, facts, connection }: Situation): Promise<Check> {
   const title = "Server reads this dump version";
-  const came = `${header.product} ${header.serverVersion} (RDB version ${header.rdbVersion ?? "none"})`;
-  if (header.rdbVersion === null) return { result: "pass", title, detail: "The backup holds no keys." };
+  const came = `${origin.product} ${origin.serverVersion} (RDB version ${origin.rdbVersion ?? "none"})`;
+  if (origin.rdbVersion === null) return { result: "pass", title, detail: "The backup holds no keys." };
   const own = await ownRdbVersion(connection, facts);
   if (own === null)
     return { result: "warn", title, detail: `Made by ${came}; what this ${facts.product} ${facts.version} reads is not known. If it cannot, nothing is kept.` };
   // From 12 to 79 are Redis's versions after the fork: Valkey refuses them whatever its own number.
-  const isForeign = facts.product === "Valkey" && header.rdbVersion >= 12 && header.rdbVersion < 80;
-  const fits = header.rdbVersion <= own && !isForeign;
+  const isForeign = facts.product === "Valkey" && origin.rdbVersion >= 12 && origin.rdbVersion < 80;
+  const fits = origin.rdbVersion <= own && !isForeign;
   return { result: fits ? "pass" : "fail", title, detail: `Made by ${came}; ${facts.product} ${facts.version} reads up to ${isForeign ? "11, and 80" : own}.` };
 }
 
@@ -107,6 +107,7 @@ export async function checkContent(situation: Situation): Promise<Check[]> {
       detail: `${modules.join(", ")}: the server needs the modules that know them, or nothing is kept.`,
     });
   checks.push(...(await checkFunctions(situation)));
+  if (situation.origin.isSnapshot) return checks;
   checks.push({
     result: "warn",
     title: "Not a snapshot",
@@ -116,13 +117,13 @@ export async function checkContent(situation: Situation): Promise<Check[]> {
 }
 
 /** Functions belong to the whole server, which is live: they are compared and left alone. */
-async function checkFunctions({ header, connection, facts }: Situation): Promise<Check[]> {
-  if (header.libraries.length === 0) return [];
+async function checkFunctions({ origin, connection, facts }: Situation): Promise<Check[]> {
+  if (origin.libraries.length === 0) return [];
   const [list] = speaks(facts, 7) ? await redisClient(connection).run([["FUNCTION", "LIST"]]) : [];
   const there = new Set(Array.isArray(list) ? list.map((library: Reply) => libraryName(library)) : []);
-  const missing = header.libraries.filter((library) => !there.has(library));
+  const missing = origin.libraries.filter((library) => !there.has(library));
   if (missing.length === 0)
-    return [{ result: "pass", title: "Functions", detail: `The server has libraries of the same names: ${header.libraries.join(", ")}.` }];
+    return [{ result: "pass", title: "Functions", detail: `The server has libraries of the same names: ${origin.libraries.join(", ")}.` }];
   return [
     {
       result: "warn",

@@ -4,7 +4,7 @@ import { formatCount } from "@/lib/format";
 import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { checkContent, checkMemory, checkRole, checkVersion, neededBytes, placedObjects, type Check, type Situation } from "./redis.backup-checks";
-import { readHeader } from "./redis.backup-read";
+import { readOrigin } from "./redis.backup-source";
 import { filledDatabases, readPlacements } from "./redis.backup-target";
 import { redisClient } from "./redis.client";
 import { serverFacts } from "./redis.server-facts";
@@ -18,15 +18,15 @@ export async function planRestore(
   target: RestoreTarget,
   { signal }: { signal?: AbortSignal | undefined },
 ): Promise<RestorePlan> {
-  const header = await readHeader(artefact, { signal });
+  const origin = await readOrigin(artefact, { signal });
   const info = await redisClient(connection).info();
   throwIfCancelled(signal);
-  const situation: Situation = { artefact, header, connection, placements: [], chosen: target.objects, info, facts: serverFacts(info) };
+  const situation: Situation = { artefact, origin, connection, placements: [], chosen: target.objects, info, facts: serverFacts(info) };
   return target.replace ? planReplace(situation, target) : planNewPlace(situation, target);
 }
 
 async function planNewPlace(start: Situation, target: RestoreTarget): Promise<RestorePlan> {
-  const available = filledDatabases(start.artefact.manifest, start.header, target.objects);
+  const available = filledDatabases(start.artefact.manifest, start.origin, target.objects);
   const placements = readPlacements(target.name, available);
   const situation = { ...start, placements };
   const leftOut = available.filter((db) => !placements.some(({ from }) => from === db));

@@ -5,7 +5,7 @@ import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 import type { BackupRecord } from "./redis.backup-format";
 import { asideDatabases, releaseDatabase, type Claim } from "./redis.backup-marker";
-import { readBackup } from "./redis.backup-read";
+import { readRecords } from "./redis.backup-source";
 import { openJobClient, redisClient } from "./redis.client";
 import { dumpType } from "./redis.dump";
 
@@ -24,7 +24,7 @@ interface Removal {
 export async function removeRestored({ artefact, connection, db, claim, foreign }: Removal): Promise<void> {
   using client = openJobClient(connection, db);
   let position = 0;
-  for await (const records of claim.reached === 0 ? [] : readBackup(artefact, { isVerified: true })) {
+  for await (const records of claim.reached === 0 ? [] : readRecords(artefact)) {
     const keys: Buffer[] = [];
     for (const record of records) {
       if (record.db !== claim.from) continue;

@@ -5,8 +5,9 @@ import { AppError, throwIfCancelled } from "@/server/errors";
 import { compareDatabase } from "./redis.backup-compare";
 import type { BackupRecord } from "./redis.backup-format";
 import { claimCommand, claimDatabase, MARKERS, releaseDatabase, type Claim } from "./redis.backup-marker";
-import { countedObjects, countType, objectName, readBackup, readHeader, type TypeCounts } from "./redis.backup-read";
+import { countedObjects, countType, objectName, type TypeCounts } from "./redis.backup-read";
 import { isSent, isWanted, removeRestored } from "./redis.backup-remove";
+import { readOrigin, readRecords } from "./redis.backup-source";
 import { sendRestores, type Destination, type PlacedRecord } from "./redis.backup-send";
 import { chosenTypes, filledDatabases, readPlacements, type Placement } from "./redis.backup-target";
 import { closeOnCancel } from "./redis.backup-write";
@@ -46,8 +47,8 @@ interface Restore {
  * before. What is to replace live data is restored into spare ones. On failure everything it made is removed.
  */
 export async function stageRestore(artefact: Artefact, connection: Connection, target: RestoreTarget, context: JobContext): Promise<Staged> {
-  const header = await readHeader(artefact, { signal: context.signal });
-  const available = filledDatabases(artefact.manifest, header, target.objects);
+  const origin = await readOrigin(artefact, { signal: context.signal });
+  const available = filledDatabases(artefact.manifest, origin, target.objects);
   const placements = target.replace ? await placeInSpares(connection, { target, available }) : readPlacements(target.name, available);
   const restore: Restore = { artefact, connection, context, target, placements, claimed: [], sent: new Map(), expired: new Map(), leftOut: new Map() };
   try {
@@ -77,7 +78,7 @@ async function runStage(restore: Restore): Promise<Staged> {
   const nowMs = await serverTimeMs(control);
   await claimAll(restore, nowMs);
   const evictedBefore = infoNumber(await control.info(), "evicted_keys") ?? 0;
-  await sendAll(restore, nowMs);
+  await sendAll(restore);
   const evicted = (infoNumber(await control.info(), "evicted_keys") ?? 0) - evictedBefore;
   if (evicted > 0) {
     throw new AppError("LIMIT_EXCEEDED", `${connection.address} removed ${evicted} keys to make room while restoring`, {
@@ -113,7 +114,7 @@ async function claimAll({ placements, claimed, connection, context, artefact, ta
 }
 
 /** Reads the backup and sends what was asked for; counts the rest. */
-async function sendAll(restore: Restore, nowMs: bigint): Promise<void> {
+async function sendAll(restore: Restore): Promise<void> {
   const { artefact, connection, context, claimed } = restore;
   context.progress({ phase: "Restore keys", bytesTotal: artefact.bytes, bytesDone: 0 });
   const destinations = new Map<number, Destination>();
@@ -136,7 +137,7 @@ async function sendAll(restore: Restore, nowMs: bigint): Promise<void> {
 async function* wantedRecords(restore: Restore, destinations: Map<number, Destination>): AsyncGenerator<{ destination: Destination; records: PlacedRecord[] }> {
   const { artefact, context } = restore;
   const positions = new Map<number, number>();
-  for await (const records of readBackup(artefact, { signal: context.signal, isVerified: true, onBytes: (bytesDone) => context.progress({ bytesDone }) })) {
+  for await (const records of readRecords(artefact, { signal: context.signal, onBytes: (bytesDone) => context.progress({ bytesDone }) })) {
     for (const [db, ofDatabase] of Map.groupBy(records, (record) => record.db)) {
       const destination = destinations.get(db);
       const first = positions.get(db) ?? 0;
@@ -194,7 +195,7 @@ async function compareAll(restore: Restore, control: RedisClient): Promise<Stage
 
 /** The expiries of the keys that were sent, from a second reading: only needed when some are missing. */
 async function* sentExpiries({ artefact, context }: Restore, claim: Claim): AsyncGenerator<{ type: string; expiresAtMs: bigint }> {
-  for await (const records of readBackup(artefact, { signal: context.signal, isVerified: true })) {
+  for await (const records of readRecords(artefact, { signal: context.signal })) {
     for (const record of records) {
       if (record.db === claim.from && record.expiresAtMs !== null && isSent(record, claim))
         yield { type: dumpType(record.dump), expiresAtMs: BigInt(record.expiresAtMs) };

@@ -1,7 +1,7 @@
 import "server-only";
 import type { ManifestContent } from "@/backups/engine";
 import { AppError } from "@/server/errors";
-import type { BackupHeader } from "./redis.backup-format";
+import type { BackupOrigin } from "./redis.backup-source";
 
 /** Which logical database of the backup goes into which one of the server. */
 export interface Placement {
@@ -30,15 +30,15 @@ export function readPlacements(name: string, available: number[]): Placement[] {
 }
 
 /**
- * Non-empty databases of a backup, in order: by the manifest, which counts what was written, else by the header.
+ * Non-empty databases of a backup, in order: by the manifest, which counts what was written, else by its beginning.
  * @param chosen the manifest's names of what was asked for; absent for all
  */
-export function filledDatabases(manifest: ManifestContent, header: BackupHeader, chosen?: string[]): number[] {
+export function filledDatabases(manifest: ManifestContent, origin: Pick<BackupOrigin, "databases">, chosen?: string[]): number[] {
   const counted = manifest.objects.flatMap((object) => {
     const isAsked = (object.count ?? 0) > 0 && (chosen?.includes(object.name) ?? true);
     return isAsked ? [readObjectName(object.name)?.db ?? Number.NaN] : [];
   });
-  const databases = manifest.objects.length > 0 ? counted : Object.keys(header.databases).map(Number);
+  const databases = manifest.objects.length > 0 ? counted : origin.databases;
   return [...new Set(databases.filter((db) => Number.isInteger(db)))].sort((a, b) => a - b);
 }
 

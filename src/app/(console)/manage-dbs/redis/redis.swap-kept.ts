@@ -16,19 +16,19 @@ const MARKER_NAMES = new Set<string>(Object.values(MARKERS));
  * Empties the databases that stand aside: those that carry this job's marker, and no others. Where FLUSHDB is forbidden the keys go in
  * batches; the marker says so first, so that what is half dropped is never put in place again, and goes last.
  */
-export async function dropKept(connection: Connection, swap: Swap, { log, signal }: Pick<JobContext, "log" | "signal">): Promise<void> {
+export async function dropKept(connection: Connection, swap: Swap, context: Pick<JobContext, "log" | "signal">): Promise<void> {
   const { pairs } = readSwap(swap);
   using client = openJobClient(connection, 0);
   for (const { pair, kind } of await readKept(client, { jobId: swap.jobId, pairs })) {
-    throwIfCancelled(signal);
+    throwIfCancelled(context.signal);
     if (kind === null) {
-      log(`db${pair.spare} holds nothing of this restore`);
+      context.log(`db${pair.spare} holds nothing of this restore`);
       continue;
     }
     await client.send("SELECT", pair.spare);
     const isFlushed = await flush(client, { kind, db: pair.spare });
-    if (!isFlushed) await unlinkAll(client, { kind, signal });
-    log(`db${pair.spare} was emptied${isFlushed ? "" : " key by key, because FLUSHDB is not allowed"}`);
+    if (!isFlushed) await unlinkAll(client, { kind, signal: context.signal });
+    context.log(`db${pair.spare} was emptied${isFlushed ? "" : " key by key, because FLUSHDB is not allowed"}`);
     await atPoint("dropped");
   }
 }

@@ -25,8 +25,8 @@ interface Replace extends Situation {
 
 /** What putting a backup in the place of live data would do: each logical database of the backup replaces the one of the same number. */
 export async function planReplace(start: Situation, target: RestoreTarget): Promise<RestorePlan> {
-  const { connection, artefact, header, info } = start;
-  const lives = filledDatabases(artefact.manifest, header);
+  const { connection, artefact, origin, info } = start;
+  const lives = filledDatabases(artefact.manifest, origin);
   const found = start.facts.isCluster ? { spares: [], databases: 1 } : await findSpares(connection, { count: lives.length, taken: lives, info });
   const placements = lives.map((db, index) => ({ from: db, to: found.spares[index] ?? -1, live: db }));
   const situation: Replace = { ...start, placements, own: ownDatabase(connection), lives, found };

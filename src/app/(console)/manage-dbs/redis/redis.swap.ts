@@ -96,7 +96,7 @@ export async function exchangeSwap(connection: Connection, swap: Swap, { journal
  * What is live now. An exchange that may still be on its way to the server is made impossible first, so the answer stays true.
  * @throws CONFLICT when the markers are gone although the server was not restarted, or stand where no exchange puts them
  */
-export async function settleSwap(connection: Connection, swap: Swap, { log }: { log(line: string): void }): Promise<Live> {
+export async function settleSwap(connection: Connection, swap: Swap, context: { log(line: string): void }): Promise<Live> {
   const state = readSwap(swap);
   using client = openJobClient(connection, state.pairs[0]?.spare ?? 0);
   const kept = await fence(client, { jobId: swap.jobId, pairs: state.pairs });
@@ -104,12 +104,12 @@ export async function settleSwap(connection: Connection, swap: Swap, { log }: { 
   const [aside] = sides;
   if (aside !== undefined && sides.size === 1) {
     const lost = kept.filter(({ kind }) => kind === null).map(({ pair }) => `db${pair.spare}`);
-    if (lost.length > 0) log(`nothing is kept in ${lost.join(", ")} any more`);
+    if (lost.length > 0) context.log(`nothing is kept in ${lost.join(", ")} any more`);
     return other(aside);
   }
   const runId = (await client.info()).get("run_id") ?? null;
   if (aside === undefined && runId !== state.runId) {
-    log("the server was restarted without the copy that stood aside: what it saved before is live");
+    context.log("the server was restarted without the copy that stood aside: what it saved before is live");
     return "before";
   }
   throw new AppError("CONFLICT", `${connection.address} does not say which state is live: ${markerPlaces(state.pairs)} lost its marker to somebody else`, {
