@@ -1,7 +1,8 @@
 /**
  * `npm run verify -- --url http://127.0.0.1:3000`: uses a running console from outside, over HTTP alone, as a person with a browser
  * would (ADMIN_EMAIL and ADMIN_PASSWORD from the environment or `.env`), and prints what works for each of the four databases.
- * Ends with code 1 when anything does not. Restores go into new places only, which stay there to be looked at.
+ * Ends with code 1 when anything does not. Restores go into new places, which stay there to be looked at; what is then replaced, and the
+ * replacing undone, is such a new place too. Only Redis has no connection of its own for one: there it is what the connection opens, unless that is production.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
@@ -12,7 +13,7 @@ import { root } from "./toolchain.mjs";
 import { signIn } from "./verify-client.mjs";
 
 const jobMinutes = 10;
-const checks = ["info", "browse", "schema", "export", "list backups", "create backup", "download", "restore"];
+const checks = ["info", "browse", "schema", "export", "list backups", "create backup", "download", "restore", "replace", "undo"];
 const engines = { sqlite: "SQLite", redis: "Redis", postgres: "PostgreSQL", mongodb: "MongoDB" };
 
 /** There is nothing of that kind on this server: neither good nor bad. */
@@ -157,17 +158,47 @@ function checksOf(engine) {
       if (!found.sha256) throw new Nothing("no backup to restore");
       const target = await browsing[engine].target(call, found);
       const { jobId } = await call.json("POST", `${backups}/${encodeURIComponent(found.backupId)}/restore`, { target, confirm: target });
-      await jobEnds(call, jobId);
+      const { outcome } = await jobEnds(call, jobId);
       found.restored = target;
+      found.open = outcome.openConnection;
+    },
+    replace: async (call, found) => {
+      const { connection, target } = await replaceable(engine, { call, found });
+      const started = await call.json("POST", backups, { connection });
+      await jobEnds(call, started.jobId);
+      const path = `${backups}/${encodeURIComponent(started.backupId)}/restore`;
+      const { jobId } = await call.json("POST", path, { connection, target, replace: true, confirm: target });
+      const { outcome } = await jobEnds(call, jobId);
+      must(outcome.word.startsWith("restored"), `it says: ${outcome.word}`);
+      found.swap = { connection, target, path: `/${engine}/restores/${encodeURIComponent(jobId)}` };
+    },
+    undo: async (call, found) => {
+      if (!found.swap) throw new Nothing("nothing was replaced");
+      const { path, connection, target } = found.swap;
+      const undo = await call.json("POST", `${path}/undo`, { connection, confirm: target });
+      const { outcome } = await jobEnds(call, undo.jobId);
+      must(outcome.word === "undone", `it says: ${outcome.word}`);
+      const drop = await call.json("POST", `${path}/drop`, { connection, confirm: target });
+      await jobEnds(call, drop.jobId);
     },
   };
+}
+
+/** What may be replaced to try it: the copy that was just restored. */
+async function replaceable(engine, { call, found }) {
+  if (found.restored === undefined) throw new Nothing("nothing was restored to replace");
+  if (engine !== "redis") return { connection: found.open, target: found.restored };
+  const { connections } = await call.json("GET", "/connections?engine=redis");
+  const main = connections.find(({ name }) => name === "main");
+  if (main?.environment === "production") throw new Nothing("this Redis is production: its live keys are not replaced to try it");
+  return { connection: "main", target: "0" };
 }
 
 async function jobEnds(call, jobId) {
   const until = Date.now() + jobMinutes * 60_000;
   while (Date.now() < until) {
     const job = await call.json("GET", `/jobs/${encodeURIComponent(jobId)}`);
-    if (job.state === "succeeded") return;
+    if (job.state === "succeeded") return job;
     if (job.state === "failed" || job.state === "cancelled")
       throw new Error(`the job ${job.state}${job.error ? `: ${job.error.message} ${job.error.detail ?? ""}` : ""}`.trim());
     await sleep(250);
