@@ -4,6 +4,7 @@ import { z } from "zod";
 import { BackupDetail, BackupPage, FileTicket } from "@/backups/backups.schema";
 import { backupOf, createBackup, storedArtefact, verifyBackup } from "@/backups/backups.service";
 import { RestorePlan, RestoreTarget, type BackupEngine } from "@/backups/engine";
+import { createKeepingProcedures } from "@/backups/keeping.procedures";
 import { createProofProcedures } from "@/backups/proof.procedures";
 import { planRestore, startRestore } from "@/backups/restores.service";
 import { backupSummary, cursorOf, parseCursor } from "@/backups/views";
@@ -32,6 +33,7 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
 
   return router({
     ...createProofProcedures(engineId, engine),
+    ...createKeepingProcedures(engineId),
 
     list: procedure
       .action("read")

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { endChild, type ChildIdentity } from "@/backups/children";
 import type { BackupEngine } from "@/backups/engine";
 import { runner, scratchPrefix } from "@/backups/jobs";
+import { sweepRemoved } from "@/backups/retention.service";
 import { settleAfterCrash } from "@/backups/swaps.service";
 import { removeArtefact, sweepPartials } from "@/backups/store";
 import { strandedBackups, updateBackup } from "@/server/control-plane/backups.repo";
@@ -25,6 +26,7 @@ export async function sweepAfterCrash(engineOf: (connectionId: string) => Backup
     await updateBackup(backup.id, { state: "failed", error: JSON.stringify({ ...CRASHED, fix: "Take a new backup." }), finished_at: new Date().toISOString() });
   }
   await sweepPartials(new Set());
+  await sweepRemoved();
   return jobs.length;
 }
 

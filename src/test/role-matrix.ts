@@ -35,6 +35,8 @@ const backups = (names: Names): Record<string, Rule> => ({
   "backups.plan": { action: "restore", input: { id: names.backupId, target: "matrix-restored" } },
   "backups.peek": { action: "read", input: { id: names.backupId, object: "books" } },
   "backups.compare": { action: "read", input: { id: names.backupId } },
+  // The id of no backup: the others need theirs.
+  "backups.remove": { action: "administer", input: { id: "sq-never", confirm: "sq-never" } },
   "backups.drill": { action: "restore", input: { id: names.backupId } },
   "restores.list": { action: "read" },
   "restores.undo": { action: "restore", input: { id: "0123456789ab", confirm: "x" } },
