@@ -216,13 +216,13 @@ async function authenticate(redis: Redis, user: string, password: string): Promi
   }
 }
 
-interface Address {
+export interface Address {
   settings: { host: string; port: number; family: number; tls?: ConnectionOptions };
   user: string;
   password: string;
 }
 
-function readUrl(connection: Connection): Address {
+export function readUrl(connection: Connection): Address {
   const url = new URL(connection.url.reveal());
   if (url.protocol !== "redis:" && url.protocol !== "rediss:") {
     throw new AppError("INVALID", `${connection.name} has no Redis URL`, { fix: "It begins with redis:// or, for TLS, rediss://." });

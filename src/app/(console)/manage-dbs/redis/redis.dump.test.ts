@@ -1,12 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { crc64, dumpType, dumpVersion, isSoundDump } from "./redis.dump";
-
-describe("CRC64", () => {
-  it("is the one Redis uses", () => {
-    expect(crc64(Buffer.from("123456789"))).toBe("e9c6d914c4b8d9ca");
-    expect(crc64(Buffer.alloc(0))).toBe("0000000000000000");
-  });
-});
+import { dumpType, dumpVersion, isSoundDump, writeDumpFooter } from "./redis.dump";
 
 describe("a DUMP payload", () => {
   // DUMP of the string "x" and of the int64 minimum, Redis 7.0.
@@ -22,6 +15,15 @@ describe("a DUMP payload", () => {
       expect(isSoundDump(altered), `bit ${bit}`).toBe(false);
     }
     for (let length = 0; length < text.length; length++) expect(isSoundDump(text.subarray(0, length))).toBe(false);
+  });
+
+  it("is made from an RDB value", () => {
+    const made = Buffer.concat([text.subarray(0, 3), Buffer.alloc(10)]);
+    writeDumpFooter(made, 10);
+    expect(made).toEqual(text);
+    writeDumpFooter(made, 9);
+    expect(dumpVersion(made)).toBe(9);
+    expect(isSoundDump(made)).toBe(true);
   });
 
   it("names module types as TYPE does, and unknown ones by their byte", () => {
