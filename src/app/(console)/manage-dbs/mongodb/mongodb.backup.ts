@@ -5,6 +5,7 @@ import { verifyBackup } from "@/app/(console)/manage-dbs/mongodb/backup/backup-v
 import { planRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-plan";
 import { stageRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-stage";
 import { removeStaged } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
+import { dropKeptSwap, exchangeSwap, settleSwap } from "@/app/(console)/manage-dbs/mongodb/backup/swap";
 import { withClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import type { BackupEngine } from "@/backups/engine";
 
@@ -18,4 +19,7 @@ export const mongodbBackup: BackupEngine = {
   async sweep(connection, left) {
     await withClient(connection, `${left.target}: clear an interrupted restore`, (client) => removeStaged(client.db(left.target), left.jobId));
   },
+  settle: settleSwap,
+  exchange: exchangeSwap,
+  dropKept: dropKeptSwap,
 };

@@ -2,6 +2,7 @@ import "server-only";
 
 import type { Document } from "mongodb";
 
+import { isAside } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { collectionSummaries } from "@/app/(console)/manage-dbs/mongodb/collections/collections.service";
 import type { CollectionSummary } from "@/app/(console)/manage-dbs/mongodb/collections/collections.schema";
 import { databaseOf, withClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
@@ -22,7 +23,7 @@ export async function getInfo(connection: Connection, context: CallContext): Pro
       const figures = await readFigures(client, connection, context);
       const database = databaseOf(connection);
       const names = database ? await client.db(database).listCollections({}, { nameOnly: true }).toArray() : null;
-      return connectedInfo(connection, figures, names ? names.filter((entry) => !entry.name.startsWith("system.")).length : null);
+      return connectedInfo(connection, figures, names ? names.filter((entry) => !entry.name.startsWith("system.") && !isAside(entry.name)).length : null);
     });
   } catch (error) {
     const known = toAppError(error, { address: connection.address });

@@ -3,6 +3,7 @@ import "server-only";
 import type { ClientSession, Db, Document, MongoClient } from "mongodb";
 
 import { type DescribedCollection, describeCollection } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
+import { isAside } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { BSON_TYPE, ElementReader, findTopLevel } from "@/app/(console)/manage-dbs/mongodb/bson-walk";
 import { attempt, numberOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
 import { type Product, productOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.product";
@@ -38,11 +39,11 @@ export interface ListedCollections {
 export async function listForBackup(db: Db): Promise<ListedCollections> {
   const listed = (await rawCommand(db, { listCollections: 1, cursor: {} })).map(describeCollection);
   listed.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const collections = listed.filter((entry) => !entry.name.startsWith("system.") || entry.name === "system.js");
+  const collections = listed.filter((entry) => !isAside(entry.name) && (!entry.name.startsWith("system.") || entry.name === "system.js"));
   const skipped = listed
     // Views and time series are described by their own entries; these two only hold them.
     .filter((entry) => !collections.includes(entry) && entry.name !== "system.views" && !entry.name.startsWith("system.buckets."))
-    .map((entry) => ({ name: entry.name, reason: "kept by the server for itself" }));
+    .map((entry) => ({ name: entry.name, reason: isAside(entry.name) ? "kept aside by a restore" : "kept by the server for itself" }));
   return { collections, skipped };
 }
 

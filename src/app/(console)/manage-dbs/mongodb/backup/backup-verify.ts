@@ -18,7 +18,7 @@ export async function verifyBackup(artefact: Artefact, context: Pick<JobContext,
     for await (const event of openArchive(artefact, context)) {
       if (event.kind === "prelude") for (const entry of event.collections) kinds.set(entry.collection, parseMetadata(entry).kind);
       if (event.kind === "documents") context.progress({ object: event.collection, itemsDone: (items += event.documents.length) });
-      if (event.kind === "end") {
+      if (event.kind === "end" && !isOfServer(event.collection)) {
         const name = objectName(event.collection);
         objects.push(kinds.get(name) === "view" ? { name, count: null, checksum: null } : { name, count: event.count, checksum: event.crc });
       }
@@ -46,6 +46,9 @@ function expandedMax(manifest: ManifestContent): number | undefined {
 
 /** Time series keep their documents under another name. */
 export const objectName = (collection: string): string => (collection.startsWith("system.buckets.") ? collection.slice("system.buckets.".length) : collection);
+
+/** Users, roles and the oplog of a full dump: never restored. */
+export const isOfServer = (collection: string): boolean => collection.startsWith("$admin.system.");
 
 export function asDamage(error: unknown, signal: AbortSignal): unknown {
   throwIfCancelled(signal);

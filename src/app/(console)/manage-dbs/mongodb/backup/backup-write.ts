@@ -20,6 +20,7 @@ import {
   snapshotSession,
   uuidOf,
 } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
+import { ARCHIVE_FORMAT } from "@/app/(console)/manage-dbs/mongodb/backup/formats";
 import { newClient, requireDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
 import { rawCommand } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
@@ -28,7 +29,6 @@ import { formatBytes, formatCount } from "@/lib/format";
 import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 
-export const ARCHIVE_FORMAT = "mongodump-archive-gzip";
 const TOOL = "foundry-console 1.0";
 /** 208 MB of ordinary documents: level 3 takes 1.3 s for 29 MB, level 6 takes 6.3 s for 27 MB. */
 const GZIP_LEVEL = 3;

@@ -3,7 +3,8 @@ import "server-only";
 import type { Document, MongoClient } from "mongodb";
 
 import { serverKind, type ServerKind } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
-import { ARCHIVE_FORMAT } from "@/app/(console)/manage-dbs/mongodb/backup/backup-write";
+import { FORMAT_WORDS } from "@/app/(console)/manage-dbs/mongodb/backup/formats";
+import { planReplace, replaceNameCheck } from "@/app/(console)/manage-dbs/mongodb/backup/swap-plan";
 import { withClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { attempt, numberOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
 import type { Artefact, ManifestContent, PlanCheck, RestorePlan, RestoreTarget } from "@/backups/engine";
@@ -17,7 +18,7 @@ const RESERVED = new Set(["admin", "config", "local"]);
 /** Documents, indexes and the space a storage engine needs to move in. */
 const SPACE_FACTOR = 1.5;
 
-/** What restoring into a new database would do. Changes nothing. */
+/** What a restore would do: into a new database, or in the place of the connection's own. Changes nothing. */
 export async function planRestore(
   artefact: Artefact,
   connection: Connection,
@@ -26,26 +27,59 @@ export async function planRestore(
 ): Promise<RestorePlan> {
   const { manifest } = artefact;
   throwIfCancelled(context.signal);
-  const named = nameCheck(target.name);
-  const bytes = manifest.objects.reduce((sum, object) => sum + (object.bytes ?? 0), 0);
-  const checks: Check[] = [formatCheck(manifest), named];
-  if (named.result === "pass")
-    checks.push(
-      ...(await withClient(connection, `${target.name}: plan the restore`, (client) => liveChecks(client, { manifest, target: target.name, bytes }))),
-    );
-  return {
+  const chosen = target.objects ? new Set(target.objects) : null;
+  const objects = manifest.objects.filter((object) => chosen === null || chosen.has(object.name));
+  const bytes = objects.reduce((sum, object) => sum + (object.bytes ?? 0), 0);
+  const named = target.replace ? replaceNameCheck(connection, target.name) : nameCheck(target.name);
+  const plan: RestorePlan = {
     target: target.name,
-    way: "new database",
-    objects: manifest.objects.map((object) => ({ name: object.name, kind: object.kind, inBackup: object.count, liveNow: null, after: object.count })),
-    checks,
+    way: target.replace ? "swap: collections are restored aside, then exchanged by renaming" : "new database",
+    objects: objects.map((object) => ({ name: object.name, kind: object.kind, inBackup: object.count, liveNow: null, after: object.count })),
+    checks: [formatCheck(manifest), named, ...chosenChecks(manifest, chosen)],
     bytesNeeded: Math.ceil(bytes * SPACE_FACTOR),
-    steps: [
-      { title: "Read the file whole", detail: "Structure, checksum of every collection and counts, before the first write" },
-      { title: "Restore aside", detail: `Collections named __restore_… in ${target.name}, documents as raw bytes, validation bypassed, indexes last` },
-      { title: "Compare", detail: "Every document is read back; number and content must equal the archive" },
-      { title: "Keep", detail: `Collections get their names, views are made last; ${connection.address} keeps everything it had` },
-    ],
+    steps: stepsOf(target, connection),
   };
+  if (named.result !== "pass") return plan;
+  await withClient(connection, `${target.name}: plan the restore`, async (client) => {
+    const checks = await liveChecks(client, { manifest: { ...manifest, objects }, target, bytes });
+    const replaced = target.replace ? await planReplace(client, { connection, target, objects }) : null;
+    Object.assign(plan, replaced, { checks: [...plan.checks, ...checks, ...(replaced?.checks ?? [])] });
+  });
+  return plan;
+}
+
+function stepsOf(target: RestoreTarget, connection: Connection): RestorePlan["steps"] {
+  const aside = [
+    { title: "Read the file whole", detail: "Structure, checksum of every collection and counts, before the first write" },
+    { title: "Restore aside", detail: `Collections named __restore_… in ${target.name}, documents as raw bytes, validation bypassed, indexes last` },
+    { title: "Compare", detail: "Every document is read back; number and content must equal the archive" },
+  ];
+  if (!target.replace) {
+    return [...aside, { title: "Keep", detail: `Collections get their names, views are made last; ${connection.address} keeps everything it had` }];
+  }
+  return [
+    ...aside,
+    {
+      title: "Swap",
+      detail:
+        "A journal is written; live collections are renamed to __before_…, restored ones to their names, views dropped and made. A crash is rolled forward or back",
+    },
+    { title: "Keep for undo", detail: "What was live stays aside, whole; undo renames it back" },
+  ];
+}
+
+/** What was asked for must be in the backup; a view is of little use without what it reads. */
+function chosenChecks(manifest: ManifestContent, chosen: ReadonlySet<string> | null): Check[] {
+  if (chosen === null) return [];
+  const title = "Chosen collections";
+  const known = new Set(manifest.objects.map((object) => object.name));
+  const unknown = [...chosen].filter((name) => !known.has(name));
+  if (unknown.length > 0) return [{ result: "fail", title, detail: `The backup does not hold ${unknown.slice(0, 3).join(", ")}` }];
+  const views = manifest.objects.filter((object) => object.kind === "view" && chosen.has(object.name)).map((object) => object.name);
+  const detail = `${formatCount(chosen.size)} of ${formatCount(known.size)}; the others are not touched`;
+  return views.length > 0
+    ? [{ result: "warn", title, detail: `${detail}. ${views.slice(0, 3).join(", ")} read from other collections, which must be there` }]
+    : [{ result: "pass", title, detail }];
 }
 
 /** Before anything is asked of the server: names MongoDB refuses, and databases that are its own. */
@@ -64,14 +98,18 @@ export function assertTargetName(name: string): void {
 }
 
 function formatCheck(manifest: ManifestContent): Check {
-  return manifest.format === ARCHIVE_FORMAT
-    ? { result: "pass", title: "Format of the backup", detail: "mongodump archive, gzip" }
+  const words = FORMAT_WORDS.get(manifest.format);
+  return words
+    ? { result: "pass", title: "Format of the backup", detail: words }
     : { result: "fail", title: "Format of the backup", detail: `${manifest.format} is not a MongoDB archive` };
 }
 
-async function liveChecks(client: MongoClient, plan: { manifest: ManifestContent; target: string; bytes: number }): Promise<Check[]> {
-  const [server, taken, space] = [await serverKind(client), await takenCheck(client, plan.target), await spaceCheck(client, plan)];
-  return [taken, writableCheck(server), versionCheck(server, plan.manifest), ...keptCheck(server, plan.manifest), ...nameLengthCheck(plan), space];
+async function liveChecks(client: MongoClient, plan: { manifest: ManifestContent; target: RestoreTarget; bytes: number }): Promise<Check[]> {
+  const { manifest, bytes } = plan;
+  const target = plan.target.name;
+  const [server, space] = [await serverKind(client), await spaceCheck(client, { target, bytes })];
+  const taken = plan.target.replace ? [] : [await takenCheck(client, target)];
+  return [...taken, writableCheck(server), versionCheck(server, manifest), ...keptCheck(server, manifest), ...nameLengthCheck({ manifest, target }), space];
 }
 
 async function takenCheck(client: MongoClient, target: string): Promise<Check> {

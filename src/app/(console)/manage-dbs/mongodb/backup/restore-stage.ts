@@ -4,8 +4,9 @@ import type { Db, MongoClient } from "mongodb";
 
 import type { ArchiveCollection } from "@/app/(console)/manage-dbs/mongodb/archive/archive-format";
 import { parseMetadata, type ParsedMetadata } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
+import { asideName, stagingPrefix } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { type DocumentPlace, readAll, serverKind, type ServerKind, versionAtLeast } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
-import { asDamage, objectName, openArchive } from "@/app/(console)/manage-dbs/mongodb/backup/backup-verify";
+import { asDamage, isOfServer, objectName, openArchive } from "@/app/(console)/manage-dbs/mongodb/backup/backup-verify";
 import { ContentSum, InsertQueue } from "@/app/(console)/manage-dbs/mongodb/backup/restore-insert";
 import {
   buildIndexes,
@@ -16,7 +17,9 @@ import {
   type ServerHabits,
 } from "@/app/(console)/manage-dbs/mongodb/backup/restore-options";
 import { assertTargetName } from "@/app/(console)/manage-dbs/mongodb/backup/restore-plan";
-import { Journal, keepStaged, removeStaged, type StagedCollection, stagedName, stagingPrefix } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
+import { stagedRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-handle";
+import { Journal, removeStaged, type StagedCollection } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
+import { assertReplaces } from "@/app/(console)/manage-dbs/mongodb/backup/swap-plan";
 import { newClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { batchSizeFor } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
 import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
@@ -25,15 +28,18 @@ import { formatCount } from "@/lib/format";
 import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 
-/** Restores an archive into a database that has nothing in it, under names that carry the job's id. On failure nothing is left. */
+/**
+ * Restores an archive under names that carry the job's id: into a database that has nothing in it, or beside the collections it is to
+ * replace. On failure nothing is left.
+ */
 export async function stageRestore(artefact: Artefact, connection: Connection, target: RestoreTarget, context: JobContext): Promise<Staged> {
-  assertTargetName(target.name);
+  if (target.replace) assertReplaces(connection, target.name);
+  else assertTargetName(target.name);
   const client = newClient(connection);
-  const db = client.db(target.name);
-  const restore = new Restore({ client, db, context });
+  const restore = new Restore({ client, target, context });
   try {
     await restore.load(artefact);
-    return restore.staged(connection, target);
+    return stagedRestore(restore, { artefact, connection });
   } catch (error) {
     await restore.discard().catch((cause: unknown) => {
       // A CONFLICT is shown also when the job was cancelled: somebody must remove them.
@@ -48,36 +54,43 @@ export async function stageRestore(artefact: Artefact, connection: Connection, t
   }
 }
 
-class Restore {
-  private readonly client: MongoClient;
-  private readonly db: Db;
-  private readonly context: JobContext;
-  private readonly journal: Journal;
-  private readonly collections = new Map<string, StagedCollection>();
-  private readonly views: { name: string; metadata: ParsedMetadata }[] = [];
-  private readonly skipped: { name: string; count: number; reason: string }[] = [];
+export class Restore {
+  readonly client: MongoClient;
+  readonly db: Db;
+  readonly target: RestoreTarget;
+  readonly context: JobContext;
+  readonly journal: Journal;
+  readonly collections = new Map<string, StagedCollection>();
+  readonly views: { name: string; metadata: ParsedMetadata }[] = [];
+  readonly skipped: { name: string; count: number; reason: string }[] = [];
+  habits: ServerHabits = { keepsOptions: false, renameKeepsOptions: false, renameKeepsIdentity: false, renamesDots: false };
+  private readonly chosen: ReadonlySet<string> | null;
+  /** Of the archive, and not to be restored: documents that pass are counted. */
+  private readonly leftOut = new Map<string, number>();
   private server: ServerKind | null = null;
-  private habits: ServerHabits = { keepsOptions: false, renameKeepsOptions: false, renameKeepsIdentity: false, renamesDots: false };
   private documents = 0;
 
-  constructor(run: { client: MongoClient; db: Db; context: JobContext }) {
+  constructor(run: { client: MongoClient; target: RestoreTarget; context: JobContext }) {
     this.client = run.client;
-    this.db = run.db;
+    this.target = run.target;
     this.context = run.context;
-    this.journal = new Journal(run.db, run.context.jobId);
+    this.db = run.client.db(run.target.name);
+    this.journal = new Journal(this.db, run.context.jobId);
+    this.chosen = run.target.objects ? new Set(run.target.objects) : null;
   }
 
   async load(artefact: Artefact): Promise<void> {
-    await this.assertEmpty();
+    if (!this.target.replace) await this.assertEmpty();
     this.server = await serverKind(this.client);
-    const total = artefact.manifest.objects.reduce((sum, object) => sum + (object.count ?? 0), 0);
+    const total = artefact.manifest.objects.reduce((sum, object) => sum + (this.isChosen(object.name) ? (object.count ?? 0) : 0), 0);
     this.context.progress({ itemsDone: 0, itemsTotal: total });
     for await (const event of openArchive(artefact, this.context)) {
       throwIfCancelled(this.context.signal);
       if (event.kind === "prelude") await this.create(event.collections);
       else if (event.kind === "documents") await this.insert(event.collection, event.documents);
-      else await this.collections.get(objectName(event.collection))?.queue?.finish();
+      else await this.finish(event);
     }
+    for (const [name, count] of this.leftOut) this.skip(name, "a collection of the server's own, which a restore in place leaves as it is", count);
     await this.indexes();
     await this.readBack();
   }
@@ -90,14 +103,23 @@ class Restore {
     });
   }
 
+  private isChosen(name: string): boolean {
+    return this.chosen === null || this.chosen.has(name);
+  }
+
   private async create(listed: ArchiveCollection[]): Promise<void> {
     const databases = new Set(listed.map((entry) => entry.database));
     if (databases.size > 1)
       throw new AppError("UNSUPPORTED", `The archive holds ${databases.size} databases`, { fix: "Restore it with mongorestore, or dump one database." });
-    const parsed = listed.map((entry) => ({ name: entry.collection, metadata: parseMetadata(entry) }));
+    const parsed = listed
+      .filter((entry) => !isOfServer(entry.collection) && this.isChosen(entry.collection))
+      .map((entry) => ({ name: entry.collection, metadata: parseMetadata(entry) }));
     this.habits = await probeHabits(this.db, stagingPrefix(this.context.jobId));
     const plain = parsed.filter((entry) => entry.metadata.kind !== "view");
-    for (const [position, entry] of plain.entries()) await this.createOne(entry, position);
+    for (const [position, entry] of plain.entries()) {
+      if (this.target.replace && entry.name.startsWith("system.")) this.leftOut.set(entry.name, 0);
+      else await this.createOne(entry, position);
+    }
     for (const view of parsed.filter((entry) => entry.metadata.kind === "view")) {
       if (this.habits.keepsOptions) this.views.push(view);
       else this.skip(view.name, "this server does not keep views");
@@ -106,13 +128,14 @@ class Restore {
 
   private async createOne(entry: { name: string; metadata: ParsedMetadata }, position: number): Promise<void> {
     const { name, metadata } = entry;
-    const direct = !this.canRename(name, metadata);
-    const made = direct ? name : stagedName({ database: this.db.databaseName, jobId: this.context.jobId }, name, position);
+    if (this.target.replace) this.assertReplaceable(name, metadata);
+    const direct = !this.target.replace && !this.canRename(name, metadata);
+    const made = direct ? name : asideName(stagingPrefix(this.context.jobId), { database: this.db.databaseName, name, position });
     const make = () => createCollection(this.db, made, metadata);
     await (direct ? this.journal.making(name, make) : make());
     const lost = optionsLost(metadata.options, (await optionsOf(this.db, made))?.options ?? new Map());
     if (lost.length > 0) this.skip(name, `this server does not keep: ${lost.join(", ")}`);
-    this.collections.set(name, { name, stagedName: made, direct, metadata, queue: null, readBack: null });
+    this.collections.set(name, { name, stagedName: made, direct, metadata, queue: null, readBack: null, checksum: null });
   }
 
   /** No server renames a time series or to a system name; some lose a collection's options on the way, some stumble over dots. */
@@ -123,13 +146,26 @@ class Restore {
     return metadata.kind !== "timeseries" && (metadata.options.size === 0 || renameKeepsOptions);
   }
 
-  private skip(name: string, reason: string): void {
-    this.skipped.push({ name, count: 0, reason });
+  /** @throws AppError UNSUPPORTED before anything is made of it; the plan has said so */
+  private assertReplaceable(name: string, metadata: ParsedMetadata): void {
+    const isSeries = metadata.kind === "timeseries" && this.habits.keepsOptions && this.habits.renameKeepsOptions;
+    const isDotted = name.includes(".") && !this.habits.renamesDots;
+    if (!isSeries && !isDotted) return;
+    throw new AppError("UNSUPPORTED", `${name}: this server cannot rename ${isSeries ? "a time series" : "a name with dots"}, so it cannot be exchanged`, {
+      fix: "Restore into a new database, or choose the other collections.",
+    });
+  }
+
+  private skip(name: string, reason: string, count = 0): void {
+    this.skipped.push({ name, count, reason });
     this.context.log(`${name}: ${reason}`);
   }
 
   private async insert(namespace: string, documents: Buffer[]): Promise<void> {
     const name = objectName(namespace);
+    if (isOfServer(namespace) || !this.isChosen(name)) return;
+    const passed = this.leftOut.get(name);
+    if (passed !== undefined) return void this.leftOut.set(name, passed + documents.length);
     const entry = this.collections.get(name);
     if (!entry)
       throw new AppError("UNSUPPORTED", `The archive holds ${namespace}, which is no collection of a database`, { fix: "Restore it with mongorestore." });
@@ -140,6 +176,14 @@ class Restore {
     await entry.queue.add(documents);
     this.documents += documents.length;
     this.context.progress({ itemsDone: this.documents });
+  }
+
+  private async finish(end: { collection: string; crc: string; count: number }): Promise<void> {
+    const entry = this.collections.get(objectName(end.collection));
+    if (!entry) return;
+    await entry.queue?.finish();
+    // Of a time series that has two namespaces only the one with documents counts.
+    if (entry.checksum === null || end.count > 0) entry.checksum = end.crc;
   }
 
   /** Buckets go where the server keeps them; newer servers take them under the series' own name. */
@@ -179,31 +223,6 @@ class Restore {
       }
       entry.readBack = found;
     }
-  }
-
-  staged(connection: Connection, target: RestoreTarget): Staged {
-    return {
-      objects: [
-        ...[...this.collections.values()].map((entry) => ({ name: entry.name, count: entry.readBack?.count ?? 0 })),
-        ...this.views.map((view) => ({ name: view.name, count: null })),
-      ],
-      skipped: this.skipped,
-      keep: async () => {
-        try {
-          await keepStaged(
-            { client: this.client, db: this.db, journal: this.journal, renameKeepsIdentity: this.habits.renameKeepsIdentity },
-            [...this.collections.values()],
-            this.views,
-          );
-        } catch (error) {
-          await this.discard().catch(() => this.context.log(`could not clear up: the restored collections are left in ${target.name}`));
-          throw toAppError(error, { address: connection.address, doing: `${target.name}: keep the restored collections` });
-        }
-        await this.client.close().catch(() => undefined);
-        return { place: `database ${target.name} on ${connection.address}`, connection: { url: connection.url.reveal(), database: target.name } };
-      },
-      discard: () => this.discard(),
-    };
   }
 
   /** May be called again after a failure; the second time finds nothing. */

@@ -4,6 +4,7 @@ import { type Collection, type Db, type MongoClient, MongoServerError } from "mo
 
 import type { ParsedMetadata } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
 import { describeCollection } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
+import { stagingPrefix } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { uuidOf } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
 import type { ContentSum, InsertQueue } from "@/app/(console)/manage-dbs/mongodb/backup/restore-insert";
 import { createCollection, optionsOf } from "@/app/(console)/manage-dbs/mongodb/backup/restore-options";
@@ -11,17 +12,9 @@ import { attempt } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
 import { rawCommand } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
 import { AppError } from "@/server/errors";
 
-/** The names of one restore: everything it makes carries the job's id, or stands in its journal. */
+/** A restore into a new place: everything it makes carries the job's id, or stands in its journal. */
 
-export const stagingPrefix = (jobId: string): string => `__restore_${jobId}__`;
 const journalName = (jobId: string): string => `${stagingPrefix(jobId)}journal`;
-const NAMESPACE_BYTES_MAX = 255;
-
-/** Collection names are long where people make them so: then the staged one carries a number instead. */
-export function stagedName(run: { database: string; jobId: string }, name: string, position: number): string {
-  const full = `${stagingPrefix(run.jobId)}_${name}`;
-  return Buffer.byteLength(`${run.database}.${full}`) <= NAMESPACE_BYTES_MAX ? full : `${stagingPrefix(run.jobId)}${position}`;
-}
 
 export interface StagedCollection {
   name: string;
@@ -33,6 +26,8 @@ export interface StagedCollection {
   metadata: ParsedMetadata;
   queue: InsertQueue | null;
   readBack: ContentSum | null;
+  /** CRC-64 of its documents in the archive, as hexadecimal; null when it has none there. */
+  checksum: string | null;
 }
 
 interface JournalEntry {

@@ -2,6 +2,7 @@ import "server-only";
 
 import type { Db, Document, MongoClient } from "mongodb";
 
+import { isAside } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import type { CollectionList, CollectionSummary } from "@/app/(console)/manage-dbs/mongodb/collections/collections.schema";
 import { requireDatabase, withClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { attempt, listedDatabases, numberOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
@@ -13,7 +14,7 @@ const STATS_DEADLINE_MS = 3_000;
 
 /**
  * The collections of a database with sizes and counts from the server's own statistics; no collection is counted.
- * System collections are left out, except those a person made (`system.js`).
+ * System collections are left out, except those a person made (`system.js`), and so is what restores keep aside.
  * @throws AppError UNREACHABLE, AUTH_FAILED, FORBIDDEN
  */
 export async function listCollections(connection: Connection, input: { database?: string | undefined }, context: CallContext): Promise<CollectionList> {
@@ -36,7 +37,8 @@ async function listDatabases(client: MongoClient, current: string): Promise<Coll
 /** What listCollections says, with the statistics of each where they can be had in time. */
 export async function collectionSummaries(db: Db, context: CallContext): Promise<CollectionSummary[]> {
   const listed = await db.listCollections({}, { ...(context.signal ? { signal: context.signal } : {}) }).toArray();
-  const shown = listed.filter((entry) => !entry.name.startsWith("system.") || entry.name === "system.js").sort((a, b) => a.name.localeCompare(b.name));
+  const isShown = (name: string) => !isAside(name) && (!name.startsWith("system.") || name === "system.js");
+  const shown = listed.filter((entry) => isShown(entry.name)).sort((a, b) => a.name.localeCompare(b.name));
   const summaries = shown.map((entry) => summaryOf(entry));
   const deadline = performance.now() + STATS_DEADLINE_MS;
   let next = 0;

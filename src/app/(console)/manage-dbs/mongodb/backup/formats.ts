@@ -1,0 +1,10 @@
+/** What a MongoDB artefact may be; which one it is shows in its first bytes, whatever its name says. */
+export const ARCHIVE_FORMAT = "mongodump-archive-gzip";
+export const PLAIN_ARCHIVE_FORMAT = "mongodump-archive";
+export const FOLDER_FORMAT = "mongodump-folder-tar";
+
+export const FORMAT_WORDS: ReadonlyMap<string, string> = new Map([
+  [ARCHIVE_FORMAT, "mongodump archive, gzip"],
+  [PLAIN_ARCHIVE_FORMAT, "mongodump archive"],
+  [FOLDER_FORMAT, "mongodump folder, tar"],
+]);

@@ -1,0 +1,74 @@
+/** A relay between the driver and a server that can go away at a chosen command: before the server gets it, or after it was done and before it is answered. */
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+
+/** Commands that change something: the places where dying matters. */
+const CHANGES = new Set(["create", "insert", "update", "createIndexes", "renameCollection", "drop", "collMod"]);
+const OP_MSG = 2013;
+const HEADER_BYTES = 16;
+
+export interface CuttingProxy {
+  url: string;
+  /** Names of the changing commands that passed, in order. */
+  passed: string[];
+  /** Goes away at the n-th changing command from now, counted from 1. */
+  cutAt(point: { number: number; when: "before" | "after" }): void;
+  close(): void;
+}
+
+export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
+  const { hostname, port } = new URL(serverUrl);
+  const sockets = new Set<Socket>();
+  const state = { left: Infinity, when: "before", isGone: false };
+  const passed: string[] = [];
+  const goAway = (): void => {
+    state.isGone = true;
+    for (const socket of sockets) socket.destroy();
+  };
+  const server = createServer((socket) => {
+    if (state.isGone) return void socket.destroy();
+    const onward = connect(Number(port), hostname);
+    let awaitsLastAnswer = false;
+    for (const end of [socket, onward]) {
+      sockets.add(end);
+      end.on("error", () => undefined).on("close", () => (end === socket ? onward : socket).destroy());
+    }
+    onward.on("data", (data: Buffer) => (awaitsLastAnswer ? goAway() : socket.write(data)));
+    let pending = Buffer.alloc(0);
+    socket.on("data", (data: Buffer) => {
+      pending = Buffer.concat([pending, data]);
+      while (pending.length >= HEADER_BYTES && pending.length >= pending.readInt32LE(0)) {
+        const message = pending.subarray(0, pending.readInt32LE(0));
+        pending = pending.subarray(message.length);
+        const command = commandOf(message);
+        if (CHANGES.has(command)) {
+          if (--state.left === 0) {
+            if (state.when === "before") return goAway();
+            awaitsLastAnswer = true;
+          }
+          passed.push(command);
+        }
+        onward.write(message);
+      }
+    });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `mongodb://127.0.0.1:${(server.address() as AddressInfo).port}/?directConnection=true`,
+    passed,
+    cutAt: ({ number, when }) => void Object.assign(state, { left: number, when }),
+    close() {
+      goAway();
+      server.close();
+    },
+  };
+}
+
+/** The first name in the first document of the message; sections of documents may stand before it. */
+function commandOf(message: Buffer): string {
+  if (message.readInt32LE(12) !== OP_MSG) return "";
+  let position = HEADER_BYTES + 4;
+  while (message[position] === 1) position += 1 + message.readInt32LE(position + 1);
+  const start = position + 1 + 4 + 1;
+  return message.toString("latin1", start, message.indexOf(0, start));
+}
