@@ -74,6 +74,14 @@ export function* recordPieces(record: BackupRecord): Generator<string> {
   yield end;
 }
 
+/** How long that line is. */
+export function recordBytes(record: BackupRecord): number {
+  const length = (bytes: Buffer) => Math.ceil(bytes.length / 3) * 4;
+  let fields = "";
+  for (const piece of recordPieces({ ...record, key: Buffer.alloc(0), dump: Buffer.alloc(0) })) fields += piece;
+  return fields.length + length(record.key) + length(record.dump);
+}
+
 function numberField(name: string, digits: string | null): string {
   return digits === null ? "" : `,"${name}":${digits}`;
 }

@@ -4,6 +4,7 @@ import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { compareDatabase } from "./redis.backup-compare";
 import type { BackupRecord } from "./redis.backup-format";
+import { compareStaged } from "./redis.backup-content";
 import { claimCommand, claimDatabase, MARKERS, releaseDatabase, type Claim } from "./redis.backup-marker";
 import { countedObjects, countType, objectName, type TypeCounts } from "./redis.backup-read";
 import { isSent, isWanted, removeRestored } from "./redis.backup-remove";
@@ -189,6 +190,7 @@ async function compareAll(restore: Restore, control: RedisClient): Promise<Stage
     skipped,
     keep: () => keep(restore),
     ...(target.replace ? { swap: (journal) => swap(restore, journal) } : {}),
+    compareContent: () => compareStaged(restore, claimed),
     discard: () => discard(restore),
   };
 }

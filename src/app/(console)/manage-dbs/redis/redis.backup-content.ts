@@ -1,0 +1,170 @@
+import "server-only";
+import type { Artefact, JobContext } from "@/backups/engine";
+import { formatCount } from "@/lib/format";
+import type { Connection } from "@/server/connection";
+import { AppError } from "@/server/errors";
+import type { BackupRecord } from "./redis.backup-format";
+import type { Claim } from "./redis.backup-marker";
+import { isSent } from "./redis.backup-remove";
+import { readRecords } from "./redis.backup-source";
+import { closeOnCancel } from "./redis.backup-write";
+import { openJobClient, type CommandLine, type RedisClient } from "./redis.client";
+import { showBytes } from "./redis.codec";
+import { DUMP_FOOTER_BYTES, dumpType } from "./redis.dump";
+import { elementsDigest } from "./redis.dump-elements";
+import { redisError } from "./redis.errors";
+import { asText, type Reply } from "./redis.reply";
+import { speaks } from "./redis.server-facts";
+import { serverTimeMs, timeMs } from "./redis.time";
+
+const GROUP_BYTES = 4 * 1024 * 1024;
+const GROUP_KEYS = 250;
+/** A server before 7.0 only says how long a key has still to live: the moment of asking is not known to the millisecond. */
+const REMAINING_SLACK_MS = 20n;
+
+export interface StagedPlace {
+  db: number;
+  claim: Claim;
+}
+
+interface Tally {
+  /** Payload byte for byte. */
+  equal: number;
+  /** Laid out otherwise by the server, elements equal. */
+  byElements: number;
+  /** Neither: only type and expiry. */
+  byType: number;
+  expired: number;
+}
+
+interface Place {
+  client: RedisClient;
+  claim: Claim;
+  /** PEXPIRETIME exists. */
+  saysExpiry: boolean;
+}
+
+/**
+ * Compares every key of a staged copy with the backup: value and expiry. Both sides are read in groups of bounded size, the
+ * next one from the file while the server answers the one before.
+ * @throws CONFLICT naming the first key that differs
+ */
+export async function compareStaged(
+  { artefact, connection, context }: { artefact: Artefact; connection: Connection; context: JobContext },
+  staged: StagedPlace[],
+): Promise<{ method: string }> {
+  context.progress({ phase: "Compare values", bytesTotal: artefact.bytes, bytesDone: 0, itemsDone: 0 });
+  using closing = new DisposableStack();
+  const places = new Map<number, Place>();
+  for (const { db, claim } of staged) {
+    const client = closing.use(openJobClient(connection, db));
+    closing.use(closeOnCancel(client, context.signal));
+    places.set(claim.from, { client, claim, saysExpiry: speaks(await client.facts(), 7) });
+  }
+  const tally: Tally = { equal: 0, byElements: 0, byType: 0, expired: 0 };
+  let underWay: Promise<void> = Promise.resolve();
+  try {
+    for await (const { place, group } of sentGroups(artefact, { places, context })) {
+      await underWay;
+      context.progress({ itemsDone: tally.equal + tally.byElements + tally.byType + tally.expired });
+      underWay = compareGroup(place, { group, tally });
+      underWay.catch(() => undefined);
+    }
+  } finally {
+    await underWay;
+  }
+  return { method: methodWords(tally) };
+}
+
+async function* sentGroups(
+  artefact: Artefact,
+  { places, context }: { places: Map<number, Place>; context: JobContext },
+): AsyncGenerator<{ place: Place; group: BackupRecord[] }> {
+  for await (const records of readRecords(artefact, { signal: context.signal, onBytes: (bytesDone) => context.progress({ bytesDone }) })) {
+    for (const [db, ofDatabase] of Map.groupBy(records, (record) => record.db)) {
+      const place = places.get(db);
+      if (place) for (const group of groups(ofDatabase.filter((record) => isSent(record, place.claim)))) yield { place, group };
+    }
+  }
+}
+
+function* groups(records: BackupRecord[]): Generator<BackupRecord[]> {
+  let group: BackupRecord[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    if (group.length > 0 && (bytes + record.dump.length > GROUP_BYTES || group.length >= GROUP_KEYS)) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(record);
+    bytes += record.dump.length;
+  }
+  if (group.length > 0) yield group;
+}
+
+async function compareGroup({ client, saysExpiry }: Place, { group, tally }: { group: BackupRecord[]; tally: Tally }): Promise<void> {
+  const commands = group.flatMap(({ key }): CommandLine[] =>
+    saysExpiry
+      ? [
+          ["DUMP", key],
+          ["PEXPIRETIME", key],
+        ]
+      : [["DUMP", key], ["PTTL", key], ["TIME"]],
+  );
+  const replies = await client.run(commands);
+  const each = saysExpiry ? 2 : 3;
+  for (const [index, record] of group.entries()) {
+    const [dump, expiry, time] = replies.slice(index * each, (index + 1) * each);
+    const failed = [dump, expiry].find((reply) => reply instanceof Error);
+    if (failed !== undefined) throw redisError(failed, { address: client.address, doing: "read a restored key" });
+    if (!Buffer.isBuffer(dump)) {
+      if (record.expiresAtMs === null || BigInt(record.expiresAtMs) > (await serverTimeMs(client))) throw different(client, record, "is missing");
+      tally.expired += 1;
+      continue;
+    }
+    if (!isExpiryEqual(record, { expiry, time })) throw different(client, record, "expires at another time");
+    tally[howEqual(client, record, dump)] += 1;
+  }
+}
+
+function isExpiryEqual({ expiresAtMs }: BackupRecord, { expiry, time }: { expiry: Reply | undefined; time: Reply | undefined }): boolean {
+  const ms = BigInt(asText(expiry));
+  if (ms < 0n || expiresAtMs === null) return ms < 0n && expiresAtMs === null;
+  if (time === undefined) return ms === BigInt(expiresAtMs);
+  const difference = timeMs(time) + ms - BigInt(expiresAtMs);
+  return difference < REMAINING_SLACK_MS && difference > -REMAINING_SLACK_MS;
+}
+
+function howEqual(client: RedisClient, record: BackupRecord, dump: Buffer): "equal" | "byElements" | "byType" {
+  // The last bytes are the version of the server that made it, and a checksum of that too.
+  if (withoutFooter(dump).equals(withoutFooter(record.dump))) return "equal";
+  if (dumpType(dump) !== dumpType(record.dump)) throw different(client, record, `is a ${dumpType(dump)} instead of a ${dumpType(record.dump)}`);
+  const digest = elementsDigest(record.dump);
+  const restored = digest === null ? null : elementsDigest(dump);
+  if (digest === null || restored === null) {
+    // The same server would have given the same bytes, so this is another value.
+    if (dump[0] === record.dump[0]) throw different(client, record, "has another value");
+    return "byType";
+  }
+  if (digest !== restored) throw different(client, record, "has another value");
+  return "byElements";
+}
+
+function withoutFooter(dump: Buffer): Buffer {
+  return dump.subarray(0, Math.max(0, dump.length - DUMP_FOOTER_BYTES));
+}
+
+function different(client: RedisClient, { key, db }: BackupRecord, how: string): AppError {
+  return new AppError("CONFLICT", `The restored copy is not the backup: ${showBytes(key)} of db${db} ${how}`, {
+    fix: `Make sure nobody else writes to the copy on ${client.address}, then try again.`,
+  });
+}
+
+function methodWords({ equal, byElements, byType, expired }: Tally): string {
+  const parts = [`DUMP payload and expiry of ${formatCount(equal)} keys byte for byte`];
+  if (byElements > 0) parts.push(`${formatCount(byElements)} that the server lays out otherwise by a SHA-256 of each element`);
+  if (byType > 0) parts.push(`${formatCount(byType)} that it writes in another form by type and expiry alone`);
+  if (expired > 0) parts.push(`${formatCount(expired)} expired meanwhile`);
+  return parts.join(", ");
+}
