@@ -123,7 +123,7 @@ function standingChecks(live: LiveDatabase): PlanCheck[] {
     checks.push({
       result: "warn",
       title: "Logical replication slots stay with the old state",
-      detail: `${live.slots}: who reads from them gets nothing of the restored data, and the old state can only be dropped when they are gone`,
+      detail: `${live.slots}: who reads from them gets nothing of the restored data, and they are dropped with the old state`,
     });
   if (live.subscriptions !== null)
     checks.push({

@@ -51,6 +51,7 @@ export async function swapStaged({ name, target, ...steps }: Steps & { name: str
   try {
     return await withMaintenance(connection, { avoid: [target, name, kept], applicationName, signal: undefined }, async ({ session, database }) => {
       const { before, restored } = await readBoth(session, { target, name, kept });
+      await assertNothingPrepared(session, target);
       await carryOver(session, { from: before.oid, to: restored });
       const facts: SwapFacts = {
         target,
@@ -87,6 +88,7 @@ export async function exchangeSwap(swap: Swap, { connection, journal, context, a
         const { live, liveIs, kept } = await readSides(session, facts);
         if (!kept) throw nothingKept(facts, otherName(facts, liveIs));
         if (kept.limit === -2) throw nothingKept(facts, `${kept.name}, whose removal has begun`);
+        await assertNothingPrepared(session, facts.target);
         await at("before journal");
         throwIfCancelled(context.signal);
         await journal(facts);
@@ -117,6 +119,19 @@ async function readBoth(session: Session, names: { target: string; name: string;
     throw new AppError("CONFLICT", `The database ${before ? names.name : names.target} is gone`, { fix: "Somebody dropped or renamed it: start again." });
   if (named(names.kept)) throw new AppError("CONFLICT", `The name ${names.kept} is taken`, { fix: "Drop or rename that database." });
   return { before, restored };
+}
+
+/** They survive their sessions, and no rename would ever come through. */
+async function assertNothingPrepared(session: Session, target: string): Promise<void> {
+  const prepared = await session.rows("SELECT gid FROM pg_prepared_xacts WHERE database = $1", [target]);
+  if (prepared.length === 0) return;
+  throw new AppError("CONFLICT", `${prepared.length} prepared transactions are open in ${target}, and no database is renamed with any`, {
+    fix: "COMMIT PREPARED or ROLLBACK PREPARED them.",
+    detail: prepared
+      .slice(0, 5)
+      .map(([name]) => name ?? "")
+      .join(", "),
+  });
 }
 
 async function setOpen(session: Session, { name, open }: { name: string; open: boolean }): Promise<void> {

@@ -20,6 +20,8 @@ export interface OwnServer {
 
 export interface OwnServerOptions {
   tls?: boolean;
+  /** Lines of postgresql.conf. */
+  settings?: readonly string[];
 }
 
 export async function makeServer(options: OwnServerOptions = {}): Promise<OwnServer> {
@@ -62,6 +64,7 @@ export async function makeServer(options: OwnServerOptions = {}): Promise<OwnSer
     authority = readFileSync(certificate, "utf8");
     appendFileSync(join(data, "postgresql.conf"), "ssl = on\n");
   }
+  appendFileSync(join(data, "postgresql.conf"), `${(options.settings ?? []).join("\n")}\n`);
   let server: ChildProcess | undefined;
   const own: OwnServer = {
     port,

@@ -1,0 +1,279 @@
+/** A swap that dies at every point, in every way: after settle the target is exactly old or exactly new, undo works, nothing is left. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { keptName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-names";
+import { makePostgresBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup";
+import { close } from "@/app/(console)/manage-dbs/postgres/postgres.client";
+import { SWAP_POINTS, type SwapPoint } from "@/app/(console)/manage-dbs/postgres/postgres.swap";
+import { swapApplication } from "@/app/(console)/manage-dbs/postgres/postgres.swap-sides";
+import { killedConsole } from "@/app/(console)/manage-dbs/postgres/postgres.test-console";
+import { quote } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
+import { artefactAt, makeJob, makeSink, type TestJob } from "@/app/(console)/manage-dbs/postgres/postgres.test-job";
+import { makeServer, type OwnServer } from "@/app/(console)/manage-dbs/postgres/postgres.test-server";
+import type { Artefact, BackupEngine, Swap } from "@/backups/engine";
+import type { Connection } from "@/server/connection";
+import { testConnection } from "@/test/connections";
+import { testServers } from "@/test/servers";
+
+const toolsDir = testServers.postgresBinDir;
+const search = () => ({ toolsDir, packageDirs: [] });
+const engine = makePostgresBackup(search);
+const NAME = `o'r"ders 🙂`;
+let server: OwnServer;
+let connection: Connection;
+let backupJob: TestJob;
+let artefact: Artefact;
+
+const url = (database: string): string => `postgres://postgres@127.0.0.1:${server.port}/${encodeURIComponent(database)}`;
+
+async function ask(statement: string, database = "postgres"): Promise<string[]> {
+  const client = new Client({ host: "127.0.0.1", port: server.port, user: "postgres", database });
+  client.on("error", () => undefined);
+  await client.connect();
+  try {
+    const result = await client.query<string[]>({ text: statement, rowMode: "array" });
+    return Array.isArray(result) ? [] : result.rows.map((row) => String(row[0]));
+  } finally {
+    await client.end();
+  }
+}
+
+/** What is live, found by asking the database as an application would. */
+const live = async (): Promise<string> => (await ask("SELECT string_agg(state, ',' ORDER BY state) FROM t", NAME))[0] ?? "";
+const leftOf = async (jobId: string): Promise<string[]> => ask(`SELECT datname FROM pg_database WHERE datname LIKE '%${jobId}%'`);
+
+beforeAll(async () => {
+  backupJob = await makeJob();
+  server = await makeServer({ settings: ["max_prepared_transactions = 2", "wal_level = logical"] });
+  await ask(`CREATE DATABASE ${quote(NAME)}`);
+  connection = testConnection("postgres", url(NAME), { name: "faults" });
+  await ask("CREATE TABLE t AS SELECT 'saved' AS state; CREATE TABLE filler AS SELECT i, md5(i::text) FROM generate_series(1, 5000) i", NAME);
+  const sink = makeSink(backupJob);
+  const content = await engine.write(connection, sink, backupJob.context);
+  await sink.finished();
+  artefact = await artefactAt(sink.path, content);
+  await ask("UPDATE t SET state = 'live'", NAME);
+});
+afterAll(async () => {
+  await close();
+  await server.remove();
+  await backupJob.remove();
+});
+
+interface Attempt {
+  job: TestJob;
+  swap: Swap | null;
+  error: unknown;
+}
+
+/** A restore in place with an engine that breaks; the journal is what the console would have. */
+async function attempt(broken: BackupEngine, job: TestJob): Promise<Attempt> {
+  const staged = await broken.stage(artefact, connection, { name: NAME, replace: true }, job.context);
+  let swap: Swap | null = null;
+  const error: unknown = await staged
+    .swap?.(async (record) => {
+      swap = { jobId: job.context.jobId, target: NAME, record };
+    })
+    .then(
+      () => null,
+      (failure: unknown) => failure,
+    );
+  if (swap === null) await staged.discard();
+  return { job, swap, error };
+}
+
+const context = (job: TestJob) => ({ log: () => undefined, signal: job.context.signal });
+
+/** Settled, undone where it went through, dropped: then everything is as it was, and nothing is left. */
+async function settleAndTidy({ job, swap }: Attempt, expected: "before" | "restored"): Promise<void> {
+  if (swap) {
+    for (let again = 0; again < 2; again += 1) expect(await engine.settle?.(connection, swap, context(job))).toBe(expected);
+    expect(await live()).toBe(expected === "before" ? "live" : "saved");
+    const steps = { journal: async () => undefined, context: job.context };
+    await engine.exchange?.(connection, swap, steps);
+    expect(await live(), "the other one is whole too").toBe(expected === "before" ? "saved" : "live");
+    if (expected === "before") await engine.exchange?.(connection, swap, steps);
+    await engine.dropKept?.(connection, swap, context(job));
+  }
+  expect(await live()).toBe("live");
+  expect(await leftOf(job.context.jobId)).toEqual([]);
+  await job.remove();
+}
+
+const outcome = (point: SwapPoint): "before" | "restored" => (point === "committed" ? "restored" : "before");
+
+describe("a swap that fails", () => {
+  it.each(SWAP_POINTS)("at: %s", async (point) => {
+    const broken = makePostgresBackup(search, (at) => {
+      if (at === point) throw new Error(`broken at ${point}`);
+    });
+    const result = await attempt(broken, await makeJob());
+    expect(result.error).toMatchObject({ message: expect.stringContaining("broken at") as string });
+    expect(result.swap === null).toBe(point === "before journal");
+    // Without any settling by the console: applications get in again at once.
+    expect(await live()).toBe(outcome(point) === "before" ? "live" : "saved");
+    await settleAndTidy(result, outcome(point));
+  });
+
+  it.each(SWAP_POINTS.slice(1))("because its session is ended at: %s", async (point) => {
+    const job = await makeJob();
+    const broken = makePostgresBackup(search, async (at) => {
+      if (at === point) await ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${swapApplication(job.context.jobId)}'`);
+    });
+    const result = await attempt(broken, job);
+    // Nothing more is to be done after the commit.
+    if (point !== "committed") expect(result.error).toMatchObject({ code: "UNREACHABLE" });
+    await settleAndTidy(result, outcome(point));
+  });
+
+  it("because the second name is taken leaves live as it was and open", async () => {
+    const job = await makeJob();
+    let stolen = false;
+    const broken = makePostgresBackup(search, async (at) => {
+      if (at !== "first rename" || stolen) return;
+      stolen = true;
+      // The staged database goes away under the transaction, which holds only the live one.
+      await ask(`DROP DATABASE ${quote((await leftOf(job.context.jobId)).find((name) => name.includes("_restore_")) ?? "")}`);
+    });
+    const result = await attempt(broken, job);
+    expect(result.error).toMatchObject({ code: "NOT_FOUND" });
+    expect(await live()).toBe("live");
+    if (!result.swap) throw new Error("nothing was journaled");
+    expect(await engine.settle?.(connection, result.swap, context(job))).toBe("before");
+    await engine.dropKept?.(connection, result.swap, context(job));
+    expect(await leftOf(job.context.jobId)).toEqual([]);
+    await job.remove();
+  });
+});
+
+describe("an undo that fails", () => {
+  it.each(SWAP_POINTS.filter((point) => point !== "before journal"))("at: %s", async (point) => {
+    const result = await attempt(engine, await makeJob());
+    expect(result.error).toBe(null);
+    const broken = makePostgresBackup(search, (at) => {
+      if (at === point) throw new Error("broken");
+    });
+    if (!result.swap) throw new Error("nothing was journaled");
+    await expect(broken.exchange?.(connection, result.swap, { journal: async () => undefined, context: result.job.context })).rejects.toThrow("broken");
+    await settleAndTidy(result, point === "committed" ? "before" : "restored");
+  });
+});
+
+describe("kill -9 of the console", () => {
+  it.each(["staging", ...SWAP_POINTS] as const)("at: %s", async (dieAt) => {
+    const job = await makeJob();
+    const journal = join(job.directory, "journal.json");
+    const order = {
+      path: artefact.path,
+      manifest: artefact.manifest,
+      url: url(NAME),
+      target: NAME,
+      jobId: job.context.jobId,
+      scratchDir: job.directory,
+      toolsDir,
+      journal,
+      dieAt,
+      exchange: null,
+    };
+    expect(await killedConsole(order)).toBe("SIGKILL");
+    if (dieAt === "staging" || dieAt === "before journal") {
+      await engine.sweep(connection, { jobId: job.context.jobId, target: NAME });
+      await settleAndTidy({ job, swap: null, error: null }, "before");
+    } else {
+      const record = JSON.parse(readFileSync(journal, "utf8")) as Swap["record"];
+      await settleAndTidy({ job, swap: { jobId: job.context.jobId, target: NAME, record }, error: null }, outcome(dieAt));
+    }
+  });
+});
+
+describe("kill -9 of the server", () => {
+  it.each(["staging", ...SWAP_POINTS.filter((point) => point !== "before journal")] as const)("at: %s", async (point) => {
+    const job = await makeJob();
+    const kill = (): Promise<void> => server.stop("SIGKILL");
+    const broken = makePostgresBackup(search, (at) => (at === point ? kill() : undefined));
+    if (point === "staging") {
+      const progress = ({ bytesDone }: { bytesDone?: number }): void => void ((bytesDone ?? 0) > 0 ? kill() : undefined);
+      await expect(broken.stage(artefact, connection, { name: NAME, replace: true }, { ...job.context, progress })).rejects.toBeDefined();
+      await server.start();
+      await engine.sweep(connection, { jobId: job.context.jobId, target: NAME });
+      return settleAndTidy({ job, swap: null, error: null }, "before");
+    }
+    const result = await attempt(broken, job);
+    if (point !== "committed") expect(result.error).toMatchObject({ code: "UNREACHABLE" });
+    if (!result.swap) throw new Error("nothing was journaled");
+    await expect(engine.settle?.(connection, result.swap, context(job))).rejects.toMatchObject({ code: "UNREACHABLE" });
+    await server.start();
+    await settleAndTidy(result, outcome(point));
+  });
+});
+
+describe("what stands in the way", () => {
+  it("prepared transactions: refused by the plan, by the swap before its journal, and by an undo", async () => {
+    const done = await attempt(engine, await makeJob());
+    if (!done.swap) throw new Error("nothing was journaled");
+    await ask("BEGIN; INSERT INTO t VALUES ('prepared'); PREPARE TRANSACTION 'held'", NAME);
+    const plan = await engine.plan(artefact, connection, { name: NAME, replace: true }, {});
+    expect(plan.checks.find((check) => check.title.includes("prepared"))).toMatchObject({ result: "fail" });
+    const result = await attempt(engine, await makeJob());
+    expect(result).toMatchObject({ swap: null, error: { code: "CONFLICT", detail: "held" } });
+    await expect(engine.exchange?.(connection, done.swap, { journal: async () => undefined, context: done.job.context })).rejects.toMatchObject({
+      code: "CONFLICT",
+    });
+    expect(await live()).toBe("saved");
+    await ask("ROLLBACK PREPARED 'held'", NAME);
+    await settleAndTidy(done, "restored");
+    await result.job.remove();
+  });
+
+  it("replication slots: said in the plan, and dropped with the old state", async () => {
+    await ask("SELECT pg_create_logical_replication_slot('held', 'pgoutput')", NAME);
+    const plan = await engine.plan(artefact, connection, { name: NAME, replace: true }, {});
+    expect(plan.checks.find((check) => check.title.includes("slots"))).toMatchObject({ result: "warn", detail: expect.stringContaining("held") as string });
+    const result = await attempt(engine, await makeJob());
+    expect(result.error).toBe(null);
+    await settleAndTidy(result, "restored");
+    expect(await ask("SELECT slot_name FROM pg_replication_slots")).toEqual(["held"]);
+    await ask("SELECT pg_drop_replication_slot('held')", NAME);
+  });
+
+  it("other names, the server's own databases and standing ones are refused by the plan", async () => {
+    for (const [target, at] of [
+      ["another", connection],
+      ["postgres", testConnection("postgres", url("postgres"), { name: "own" })],
+    ] as const) {
+      const plan = await engine.plan(artefact, at, { name: target, replace: true }, {});
+      expect(plan.checks[0]).toMatchObject({ result: "fail", title: expect.stringContaining(target) as string });
+    }
+    await expect(engine.stage(artefact, connection, { name: "another", replace: true }, backupJob.context)).rejects.toMatchObject({ code: "CONFLICT" });
+  });
+
+  it("applications that connect again and again do not keep the swap away", async () => {
+    let going = true;
+    const knocking = Array.from({ length: 4 }, async () => {
+      while (going) await ask("SELECT 1", NAME).catch(() => undefined);
+    });
+    const result = await attempt(engine, await makeJob());
+    going = false;
+    await Promise.all(knocking);
+    expect(result.error).toBe(null);
+    await settleAndTidy(result, "restored");
+  });
+
+  it("a later restore: the earlier one can only be dropped, and only what it kept itself", async () => {
+    const first = await attempt(engine, await makeJob());
+    const second = await attempt(engine, await makeJob());
+    if (!first.swap || !second.swap) throw new Error("nothing was journaled");
+    await expect(engine.exchange?.(connection, first.swap, { journal: async () => undefined, context: first.job.context })).rejects.toMatchObject({
+      code: "CONFLICT",
+    });
+    await engine.dropKept?.(connection, second.swap, context(second.job));
+    expect(await leftOf("_before_")).toEqual([keptName(NAME, first.job.context.jobId)]);
+    await engine.dropKept?.(connection, first.swap, context(first.job));
+    expect(await leftOf("_before_")).toEqual([]);
+    expect(await live()).toBe("saved");
+    await first.job.remove();
+    await second.job.remove();
+  });
+});
