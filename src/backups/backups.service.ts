@@ -67,7 +67,8 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
     context.progress({ phase: "Compare counts" });
     assertSameCounts(content, verification);
     throwIfCancelled(context.signal);
-    await publishBackup({ ...run, pending, content, bytes, sha256, method: verification.method });
+    const publishedName = `${backupId}${engine.extensions?.[content.format] ?? engine.extension}`;
+    await publishBackup({ ...run, pending, content, bytes, sha256, method: verification.method, fileName: publishedName });
     context.log(`read back whole (${verification.method}), ${content.objects.length} of ${content.objects.length} counts equal`);
     context.log("complete and verified");
     return { backupId, bytes, sha256, objects: content.objects.length, items: itemsOf(content), skipped: content.skipped };

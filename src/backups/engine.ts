@@ -198,6 +198,8 @@ export interface LeftBehind {
 export interface BackupEngine {
   /** File extension of the artefact with its dot: ".sqlite", ".jsonl.gz", ".dump", ".archive.gz". */
   extension: string;
+  /** Of an engine that writes more than one format: extensions by the manifest's format; `extension` for all others. */
+  extensions?: Readonly<Record<string, string>>;
   /** Streams one artefact, as consistent as the server can, and reports objects and counts. Rejects on any doubt. */
   write(connection: Connection, sink: ArtefactSink, context: JobContext): Promise<ManifestContent>;
   /**

@@ -46,6 +46,8 @@ export async function startRedis({ directory, forTests, port: wantedPort }) {
     "daemonize no",
     "databases 16",
     forTests ? 'save ""' : "save 60 1",
+    // Snapshots for backups begin at once; there are no replicas to wait for.
+    "repl-diskless-sync-delay 0",
     // The title would hide the folder by which a leftover server is known.
     ...(major > 6 || (major === 6 && minor >= 2) ? ["set-proc-title no"] : []),
   ];

@@ -1,18 +1,30 @@
 import "server-only";
+import { createReadStream } from "node:fs";
 import type { BackupEngine } from "@/backups/engine";
+import { describeScan } from "./redis.backup-describe";
 import { planRestore } from "./redis.backup-plan";
 import { checkBackup, countedObjects } from "./redis.backup-read";
 import { sweepRestore } from "./redis.backup-remove";
 import { stageRestore } from "./redis.backup-restore";
-import { writeBackup } from "./redis.backup-write";
+import { peekKeys } from "./redis.peek";
+import { RDB_FORMAT } from "./redis.rdb-content";
+import { describeRdb, verifyRdb } from "./redis.rdb-file";
+import { isRdb } from "./redis.rdb-read";
+import { readWhileWriting, writeSnapshotOrScan } from "./redis.snapshot-write";
 import { exchangeSwap, settleSwap } from "./redis.swap";
 import { dropKept } from "./redis.swap-kept";
 
-/** Redis and Valkey in scan mode: DUMP payloads as JSON lines, gzip. Restores into empty logical databases, and by SWAPDB in the place of live ones. */
+/**
+ * Redis and Valkey: the RDB as the server streams it to a replica (a snapshot), else DUMP payloads key by key as JSON lines, gzip.
+ * Restores into empty logical databases, and by SWAPDB in the place of live ones.
+ */
 export const redisBackup: BackupEngine = {
   extension: ".jsonl.gz",
-  write: writeBackup,
+  extensions: { [RDB_FORMAT]: ".rdb" },
+  write: writeSnapshotOrScan,
+  readBackWhileWriting: readWhileWriting,
   async verify(artefact, context) {
+    if (artefact.manifest.format === RDB_FORMAT) return verifyRdb(artefact, context);
     context.progress({ phase: "Read back whole", bytesTotal: artefact.bytes });
     const { counts } = await checkBackup(artefact, { signal: context.signal, onBytes: (bytesDone) => context.progress({ bytesDone }) });
     return {
@@ -26,4 +38,9 @@ export const redisBackup: BackupEngine = {
   settle: settleSwap,
   exchange: exchangeSwap,
   dropKept,
+  peek: peekKeys,
+  async describe(file, context) {
+    const open = (range: { start?: number; end?: number } = {}) => createReadStream(file.path, range);
+    return (await isRdb({ open })) ? describeRdb(file, context) : describeScan(file, context);
+  },
 };

@@ -63,7 +63,13 @@ export function rdbObjects({ functions }: RdbFacts, counter: RdbCounter): Manife
     countType(counts, tally.db, tally.type, tally.keys);
     bytes.set(name, (bytes.get(name) ?? 0) + tally.bytes);
   }
-  const objects: ManifestObject[] = countedObjects(counts).map(({ name, count }) => ({ name, kind: "keys", count, bytes: bytes.get(name) ?? null, checksum: null }));
+  const objects: ManifestObject[] = countedObjects(counts).map(({ name, count }) => ({
+    name,
+    kind: "keys",
+    count,
+    bytes: bytes.get(name) ?? null,
+    checksum: null,
+  }));
   if (functions.length === 0) return objects;
   const functionBytes = functions.reduce((sum, source) => sum + source.length, 0);
   return [...objects, { name: FUNCTIONS_OBJECT, kind: "functions", count: functions.length, bytes: functionBytes, checksum: null }];

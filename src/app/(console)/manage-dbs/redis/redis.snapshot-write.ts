@@ -26,7 +26,8 @@ export async function writeSnapshotOrScan(connection: Connection, sink: Artefact
 /** How a snapshot was read back while it was written; null for what was not. */
 export function readWhileWriting(content: ManifestContent): Verification | null {
   if (content.format !== RDB_FORMAT) return null;
-  const checked = content.details["hasChecksum"] === true ? "structure, counts and CRC64 of the whole file" : "structure and counts (the server writes no CRC64)";
+  const checked =
+    content.details["hasChecksum"] === true ? "structure, counts and CRC64 of the whole file" : "structure and counts (the server writes no CRC64)";
   return { method: `walked whole as it came: ${checked}`, objects: content.objects.map(({ name, count }) => ({ name, count })) };
 }
 

@@ -80,7 +80,7 @@ function refusal(link: Link, failure: Error): string {
 }
 
 async function* untilLength(link: Link, length: number): AsyncGenerator<Buffer> {
-  for (let left = length; left > 0; ) {
+  for (let left = length; left > 0;) {
     const chunk = await link.readChunk();
     const part = chunk.length > left ? chunk.subarray(0, left) : chunk;
     left -= part.length;
@@ -139,7 +139,13 @@ async function openLink(connection: Connection, { signal, silenceMs = SILENCE_MS
       ahead = null;
       return chunk;
     }
-    const timer = setTimeout(() => socket.destroy(new AppError("TIMEOUT", `${address} has sent nothing for ${silenceMs / 1000} seconds`, { fix: "Look at the server's log, then try again." })), silenceMs);
+    const timer = setTimeout(
+      () =>
+        socket.destroy(
+          new AppError("TIMEOUT", `${address} has sent nothing for ${silenceMs / 1000} seconds`, { fix: "Look at the server's log, then try again." }),
+        ),
+      silenceMs,
+    );
     try {
       const step = await chunks.next();
       return step.done ? null : step.value;
@@ -158,7 +164,8 @@ async function openLink(connection: Connection, { signal, silenceMs = SILENCE_MS
       if (chunk === null) return null;
       const end = chunk.indexOf(LINE_FEED);
       line = Buffer.concat([line, end < 0 ? chunk : chunk.subarray(0, end)]);
-      if (line.length > LINE_BYTES_MAX) throw new AppError("UNREACHABLE", `${address} does not answer as a Redis server does`, { fix: "Correct host and port of the connection." });
+      if (line.length > LINE_BYTES_MAX)
+        throw new AppError("UNREACHABLE", `${address} does not answer as a Redis server does`, { fix: "Correct host and port of the connection." });
       if (end < 0) continue;
       if (end + 1 < chunk.length) ahead = chunk.subarray(end + 1);
       return line.toString("latin1").trimEnd();
@@ -210,5 +217,7 @@ async function openSocket(connection: Connection, signal: AbortSignal): Promise<
 }
 
 function lost(address: string): AppError {
-  return new AppError("UNREACHABLE", `${address} closed the connection before the snapshot was whole`, { fix: "Look at the server's log, then start the backup again." });
+  return new AppError("UNREACHABLE", `${address} closed the connection before the snapshot was whole`, {
+    fix: "Look at the server's log, then start the backup again.",
+  });
 }

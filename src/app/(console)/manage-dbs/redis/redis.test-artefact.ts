@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Artefact, JobContext, ManifestContent, Progress } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { redisBackup } from "./redis.backup";
+import { writeBackup } from "./redis.backup-write";
 
 export interface TestJob extends JobContext {
   controller: AbortController;
@@ -39,9 +40,14 @@ export async function testDir(): Promise<{ path: string; remove(): Promise<void>
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
+/** Key by key, also where the server would give a snapshot. */
 export async function writeArtefact(connection: Connection, path: string, job = testJob()): Promise<Artefact> {
-  const manifest = await redisBackup.write(connection, { path, stream: () => createWriteStream(path) }, job);
-  return artefactAt(path, manifest);
+  return artefactAt(path, await writeBackup(connection, { path, stream: () => createWriteStream(path) }, job));
+}
+
+/** As the console does it: a snapshot where there is one to be had. */
+export async function writeSnapshotArtefact(connection: Connection, path: string, job = testJob()): Promise<Artefact> {
+  return artefactAt(path, await redisBackup.write(connection, { path, stream: () => createWriteStream(path) }, job));
 }
 
 export async function artefactAt(path: string, manifest: ManifestContent): Promise<Artefact> {

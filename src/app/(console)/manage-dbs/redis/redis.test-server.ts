@@ -28,9 +28,11 @@ export async function startRedis(args: string[] = [], binary = testServers.redis
   const port = await freePort();
   const drivers: Redis[] = [];
   const launch = async () => {
-    const child = spawn(binary, ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no", ...args], {
-      stdio: "ignore",
-    });
+    const child = spawn(
+      binary,
+      ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0", ...args],
+      { stdio: "ignore" },
+    );
     await untilAnswers(port);
     return child;
   };
