@@ -10,7 +10,7 @@ import { countedObjects, countType, objectName, type TypeCounts } from "./redis.
 import { isSent, isWanted, removeRestored } from "./redis.backup-remove";
 import { readOrigin, readRecords } from "./redis.backup-source";
 import { sendRestores, type Destination, type PlacedRecord } from "./redis.backup-send";
-import { chosenTypes, filledDatabases, readPlacements, type Placement } from "./redis.backup-target";
+import { chosenTypes, filledDatabases, readObjectName, readPlacements, type Placement } from "./redis.backup-target";
 import { closeOnCancel } from "./redis.backup-write";
 import { openJobClient, type RedisClient } from "./redis.client";
 import { dumpType } from "./redis.dump";
@@ -163,7 +163,7 @@ function countUnsent({ leftOut, expired, target }: Restore, { records, claim }: 
 
 /** Counts what now stands in each database, and explains what is missing by expiry or not at all. */
 async function compareAll(restore: Restore, control: RedisClient): Promise<Staged> {
-  const { connection, context, claimed, sent, expired, leftOut, target } = restore;
+  const { artefact, connection, context, claimed, sent, expired, leftOut, target } = restore;
   const counts = new Map<string, number>();
   const skipped: Staged["skipped"] = [];
   for (const { name } of countedObjects(expired)) counts.set(name, 0);
@@ -184,6 +184,11 @@ async function compareAll(restore: Restore, control: RedisClient): Promise<Stage
     for (const [type, count] of compared.expired) skipped.push({ name: objectName(claim.from, type), count, reason: "expired while it was restored" });
   }
   for (const { name, count } of countedObjects(expired)) skipped.push({ name, count, reason: "expired since the backup" });
+  // Functions belong to the whole server.
+  for (const { name, count } of artefact.manifest.objects) {
+    const isAsked = target.objects?.includes(name) ?? true;
+    if (isAsked && readObjectName(name) === null) skipped.push({ name, count: count ?? 0, reason: "belongs to no logical database, so it was left alone" });
+  }
   for (const { name, count } of countedObjects(leftOut)) skipped.push({ name, count, reason: "left out: the target does not name this database" });
   return {
     objects: [...counts].map(([name, count]) => ({ name, count })),

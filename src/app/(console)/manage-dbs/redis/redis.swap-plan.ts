@@ -83,8 +83,9 @@ async function comparedObjects({ connection, artefact, lives }: Replace, sizes: 
     for (const [type, count] of await countTypes(redisClient(connection, db), MARKERS.restored)) live.set(objectName(db, type), count);
   }
   const inBackup = artefact.manifest.objects.map(({ name, kind, count }) => {
-    const isCounted = counted.has(readObjectName(name)?.db ?? -1);
-    return { name, kind, inBackup: count, liveNow: isCounted ? (live.get(name) ?? 0) : null, after: count };
+    const db = readObjectName(name)?.db;
+    const isCounted = db !== undefined && counted.has(db);
+    return { name, kind, inBackup: count, liveNow: isCounted ? (live.get(name) ?? 0) : null, after: db === undefined ? null : count };
   });
   const known = new Set(inBackup.map(({ name }) => name));
   const only = [...live].filter(([name]) => !known.has(name)).map(([name, liveNow]) => ({ name, kind: "keys", inBackup: 0, liveNow, after: 0 }));
