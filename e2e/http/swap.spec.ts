@@ -106,8 +106,9 @@ for (const engine of engines) {
     for (const [phase, wait] of [
       ["Restore aside", 0],
       ["Swap", 0],
-      ["Swap", 8],
-      ["Swap", 25],
+      ["Swap", 10],
+      ["Swap", 40],
+      ["Swap", 120],
     ] as const) {
       await subject.write("second");
       const { jobId } = await restore(subject, backupId);
