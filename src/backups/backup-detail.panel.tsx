@@ -1,8 +1,8 @@
 "use client";
 import { ArrowLeft, BadgeCheck, Download, FileJson, RotateCcw } from "lucide-react";
 import { useState } from "react";
+import { backupHref } from "@/backups/backup-href";
 import { BackupBadges } from "@/backups/backup-badges";
-import { backupHref } from "@/backups/backups.panel";
 import { RunningJob } from "@/backups/running-job";
 import { useBackupActions } from "@/backups/use-backup-actions";
 import { QueryError } from "@/components/query-error";

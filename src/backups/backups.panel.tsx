@@ -4,6 +4,7 @@ import dynamic from "next/dynamic";
 import Link from "next/link";
 import { parseAsStringLiteral, useQueryState } from "nuqs";
 import { useEffect } from "react";
+import { backupHref } from "@/backups/backup-href";
 import { BackUpButton } from "@/backups/back-up-button";
 import { BackupBadges } from "@/backups/backup-badges";
 import { timelineOf } from "@/backups/timeline-of";
@@ -34,9 +35,6 @@ const RunningJob = dynamic(() => loadRunningJob().then((module) => module.Runnin
 
 const SHOW = ["all", "verified", "failed"] as const;
 const REFRESH_MS = 10_000;
-
-export const backupHref = (backup: { connectionId: string; id: string }, step = ""): string =>
-  `/manage-dbs/${backup.connectionId}/backups/${encodeURIComponent(backup.id)}${step}`;
 
 interface BackupsPanelProps {
   engine: EngineId;

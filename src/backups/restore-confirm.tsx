@@ -1,24 +1,30 @@
 "use client";
+import { TriangleAlert } from "lucide-react";
 import { useRef, useState } from "react";
 import type { RestorePlan } from "@/backups/engine";
+import type { LivePlace } from "@/backups/live-place";
+import { isEstimated, lossOf } from "@/backups/restore-choice";
 import { ReauthenticateField } from "@/components/reauthenticate-field";
+import { type Environment } from "@/components/ui/badge";
 import { Note } from "@/components/ui/note";
 import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { TypedName } from "@/components/ui/typed-name";
-import type { EngineId } from "@/engines";
+import { ENGINES, type EngineId } from "@/engines";
+import { formatBytes, formatCount, formatCounted } from "@/lib/format";
 import { trpc } from "@/trpc/client";
 
 interface RestoreConfirmProps {
   engine: EngineId;
-  connection: string;
-  id: string;
-  target: string;
+  environment: Environment;
+  live: LivePlace | null;
+  input: { connection: string; id: string; target: string; replace?: boolean; objects?: string[] };
   plan: RestorePlan;
   onStarted: (jobId: string) => void;
 }
 
 /** The typed name, checked on the server too; and the password when the sign-in is not recent. */
-export function RestoreConfirm({ engine, connection, id, target, plan, onStarted }: RestoreConfirmProps) {
+export function RestoreConfirm({ engine, environment, live, input, plan, onStarted }: RestoreConfirmProps) {
+  const { target } = input;
   const [typed, setTyped] = useState("");
   const [password, setPassword] = useState("");
   const key = useRef(crypto.randomUUID());
@@ -31,7 +37,7 @@ export function RestoreConfirm({ engine, connection, id, target, plan, onStarted
     if (restore.isPending || typed !== target) return;
     try {
       if (needsPassword) await reauthenticate.mutateAsync({ password });
-      await restore.mutateAsync({ connection, id, target, confirm: typed, idempotencyKey: key.current });
+      await restore.mutateAsync({ ...input, confirm: typed, idempotencyKey: key.current });
     } catch {
       // Shown below.
     }
@@ -46,6 +52,7 @@ export function RestoreConfirm({ engine, connection, id, target, plan, onStarted
         void run();
       }}
     >
+      {plan.replaces ? <WhatIsReplaced engine={engine} connection={input.connection} environment={environment} live={live} plan={plan} /> : null}
       <Panel>
         <PanelHead title="Type the name of the target" />
         <PanelBody className="flex flex-col gap-3 py-4">
@@ -59,7 +66,7 @@ export function RestoreConfirm({ engine, connection, id, target, plan, onStarted
         </PanelBody>
       </Panel>
       <Panel>
-        <PanelHead title="What will run" note="can be cancelled until it is kept" />
+        <PanelHead title="What will run" note={plan.replaces ? "can be cancelled until the swap" : "can be cancelled until it is kept"} />
         <ol>
           {plan.steps.map((step, index) => (
             <li key={step.title} className="flex gap-x-4 border-t border-line-soft px-4 py-2 first:border-t-0 max-md:flex-wrap">
@@ -71,5 +78,69 @@ export function RestoreConfirm({ engine, connection, id, target, plan, onStarted
         </ol>
       </Panel>
     </form>
+  );
+}
+
+interface WhatIsReplacedProps {
+  engine: EngineId;
+  connection: string;
+  environment: Environment;
+  live: LivePlace | null;
+  plan: RestorePlan;
+}
+
+/** The four figures to have read before the name is typed. */
+function WhatIsReplaced({ engine, connection, environment, live, plan }: WhatIsReplacedProps) {
+  const { itemWord, objectWord, label } = ENGINES[engine];
+  const isProduction = environment === "production";
+  const loss = lossOf(plan.objects);
+  const after = plan.objects.reduce((sum, object) => sum + (object.after ?? 0), 0);
+  const there = plan.objects.filter((object) => object.inBackup !== null || object.after !== null).length;
+  const sessions = plan.replaces?.sessions ?? null;
+  const estimated = isEstimated(plan, engine);
+  const facts = [
+    { label: "After this", value: formatCounted(after, itemWord), note: formatCounted(there, { one: "object", many: "objects" }) },
+    {
+      label: "Not in it",
+      value: loss.items === 0 ? `no ${itemWord.one} less` : formatCounted(loss.items, itemWord, { estimated }),
+      note:
+        loss.objects === 0
+          ? estimated
+            ? "by the server's estimates"
+            : "by the counts of now"
+          : `${formatCounted(loss.objects, objectWord)} ${loss.objects === 1 ? "goes" : "go"} away`,
+      lost: loss.items > 0 || loss.objects > 0,
+    },
+    { label: "Sessions", value: sessions === null ? "not known" : sessions === 0 ? "none" : formatCount(sessions), note: "cut at the swap" },
+    {
+      label: "Undo",
+      value: "for 24 hours",
+      note: plan.undo?.bytes == null ? "the old state is kept" : `keeping it takes ${formatBytes(plan.undo.bytes)}`,
+    },
+  ];
+  return (
+    <Panel className={isProduction ? "border-red-line!" : "border-amber-line!"} aria-label="What is replaced">
+      <div
+        className={`flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-2.5 ${isProduction ? "border-red-line bg-red-soft text-red-text" : "border-amber-line bg-amber-soft text-amber-text"}`}
+      >
+        <TriangleAlert aria-hidden className="size-[18px]" />
+        <h2 className="text-14 font-semibold">{isProduction ? "This replaces a production database" : `This replaces what is live in ${plan.target}`}</h2>
+        <span className="ml-auto min-w-0 break-all">
+          {label} / {connection}
+          {live ? `, ${live.address}` : ""}
+        </span>
+      </div>
+      <dl className="grid grid-cols-2 md:grid-cols-4">
+        {facts.map((fact) => (
+          <div key={fact.label} className="border-line-soft px-4 py-3 max-md:odd:border-r max-md:nth-[n+3]:border-t md:not-last:border-r">
+            <dt className="text-12 text-fg-3">{fact.label}</dt>
+            <dd>
+              <span className={`block font-semibold ${fact.lost ? "text-red-text" : ""}`}>{fact.value}</span>
+              <span className="block text-12 text-fg-2">{fact.note}</span>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </Panel>
   );
 }

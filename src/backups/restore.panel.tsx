@@ -1,23 +1,30 @@
 "use client";
 import { ArrowRight, Lock, RotateCcw } from "lucide-react";
+import dynamic from "next/dynamic";
+import { parseAsString, useQueryState } from "nuqs";
 import { useState } from "react";
-import { backupHref } from "@/backups/backups.panel";
-import { RestoreConfirm } from "@/backups/restore-confirm";
-import { RestoreRun } from "@/backups/restore-run";
-import { RestorePlanView } from "@/backups/restore-plan-view";
+import { backupHref, backupsHref } from "@/backups/backup-href";
+import type { BackupDetail } from "@/backups/backups.schema";
+import type { LivePlace } from "@/backups/live-place";
+import type { RestoreChoice } from "@/backups/restore-choice";
+import { RestoreTarget } from "@/backups/restore-target";
 import { QueryError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import { Button, ButtonLink } from "@/components/ui/button";
 import { EnvironmentLabel, type Environment } from "@/components/ui/badge";
-import { Field, Input } from "@/components/ui/input";
 import { PageHeader } from "@/components/ui/page-header";
-import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import { Stepper } from "@/components/ui/stepper";
-import { ENGINES, type EngineId } from "@/engines";
+import type { EngineId } from "@/engines";
 import { formatBytes } from "@/lib/format";
+import { jobText } from "@/lib/job-words";
 import { trpc } from "@/trpc/client";
+
+const loading = () => <LinesSkeleton lines={8} />;
+const RestorePlanView = dynamic(() => import("@/backups/restore-plan-view").then((module) => module.RestorePlanView), { ssr: false, loading });
+const RestoreConfirm = dynamic(() => import("@/backups/restore-confirm").then((module) => module.RestoreConfirm), { ssr: false, loading });
+const RestoreRun = dynamic(() => import("@/backups/restore-run").then((module) => module.RestoreRun), { ssr: false, loading });
 
 const STEPS = ["Target", "Plan", "Confirm", "Run"] as const;
 
@@ -26,148 +33,141 @@ interface RestorePanelProps {
   connection: string;
   id: string;
   environment: Environment;
+  /** Null where the connection opens nothing that could be replaced. */
+  live: LivePlace | null;
 }
 
-/** Four steps, a page of its own: where to, what it does, the typed name, the run. */
-export function RestorePanel({ engine, connection, id, environment }: RestorePanelProps) {
+/** Four steps, a page of its own: where to, what it does, the typed name, the run. A run is in the address: it is found again. */
+export function RestorePanel(props: RestorePanelProps) {
+  const { engine, connection, id } = props;
   const backup = trpc[engine].backups.get.useQuery({ connection, id });
-  const [step, setStep] = useState(0);
-  const [target, setTarget] = useState("");
-  const [jobId, setJobId] = useState<string | null>(null);
-  const [failed, setFailed] = useState(false);
-  const plan = trpc[engine].backups.plan.useMutation({ onSuccess: () => setStep(1) });
+  const [jobId, setJobId] = useQueryState("job", parseAsString);
   if (backup.error && !backup.data)
     return <QueryError className="grow" error={backup.error} onRetry={() => void backup.refetch()} retrying={backup.isFetching} />;
-  if (!backup.data)
-    return (
-      <div className="p-4">
-        <LinesSkeleton lines={8} />
-      </div>
-    );
-  const blocked = plan.data?.checks.some((check) => check.result === "fail") ?? false;
-  const back = backupHref(backup.data);
-
+  if (!backup.data) return <LinesSkeleton lines={8} />;
   return (
     <div className="flex min-h-0 grow flex-col">
       <ShellCrumbs
-        crumbs={[
-          { label: "Backups", href: `/manage-dbs/${engine}/${encodeURIComponent(connection)}/backups` },
-          { label: backup.data.id, href: back },
-          { label: "Restore" },
-        ]}
+        crumbs={[{ label: "Backups", href: backupsHref(engine, connection) }, { label: backup.data.id, href: backupHref(backup.data) }, { label: "Restore" }]}
       />
-      <div className="flex min-h-0 grow flex-col gap-4 overflow-y-auto p-4 *:shrink-0 max-md:p-3">
-        <PageHeader
-          title={step === 0 ? "Restore a backup" : `Restore into ${target}`}
-          badges={<EnvironmentLabel environment={environment} solid />}
-          below
-          note={
-            <>
-              from the backup of <RelativeTime time={backup.data.startedAt} show="exact" /> · {formatBytes(backup.data.bytes ?? 0)} ·{" "}
-              <code className="font-mono">{backup.data.id}</code>
-            </>
-          }
-          end={<Stepper label="Steps of the restore" steps={STEPS} current={failed ? 3 : step} failed={failed} />}
-        />
-        {step === 0 ? (
-          <TargetStep engine={engine} target={target} onChange={setTarget} error={plan.error} onNext={() => plan.mutate({ connection, id, target })} />
-        ) : null}
-        {step === 1 && plan.data ? <RestorePlanView plan={plan.data} itemWord={ENGINES[engine].itemWord.many} /> : null}
-        {step === 2 && plan.data ? (
-          <RestoreConfirm
-            engine={engine}
-            connection={connection}
-            id={id}
-            target={target}
-            plan={plan.data}
-            onStarted={(started) => {
-              setJobId(started);
-              setStep(3);
-            }}
-          />
-        ) : null}
-        {step === 3 && jobId ? <RestoreRun engine={engine} jobId={jobId} back={back} onFailed={() => setFailed(true)} /> : null}
-      </div>
-      {step < 3 ? (
-        <footer className="flex min-h-15 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 border-t border-line bg-surface px-4 max-md:px-3 max-md:py-2">
-          <span className="flex items-center gap-2 text-fg-2 max-md:text-12">
-            <Lock aria-hidden className="size-3.5" />
-            Nothing has been changed yet
-          </span>
-          <span className="ml-auto flex min-w-0 flex-wrap items-center justify-end gap-2">
-            <ButtonLink variant="ghost" href={back}>
-              Cancel
-            </ButtonLink>
-            {step > 0 ? <Button onClick={() => setStep(step - 1)}>Back to {STEPS[step - 1]?.toLowerCase()}</Button> : null}
-            {step === 0 ? (
-              <Button variant="primary" form="restore-target" type="submit" busy={plan.isPending} disabled={target === ""}>
-                Go on to plan
-                <ArrowRight aria-hidden />
-              </Button>
-            ) : null}
-            {step === 1 ? (
-              <Button variant="primary" disabled={blocked} onClick={() => setStep(2)}>
-                Go on to confirm
-                <ArrowRight aria-hidden />
-              </Button>
-            ) : null}
-            {step === 2 ? (
-              <Button variant="primary" form="restore-confirm" type="submit">
-                <RotateCcw aria-hidden />
-                Restore into {target}
-              </Button>
-            ) : null}
-          </span>
-        </footer>
-      ) : null}
+      {jobId === null ? (
+        <Preparation {...props} backup={backup.data} onStarted={(started) => void setJobId(started)} />
+      ) : (
+        <Run {...props} backup={backup.data} jobId={jobId} />
+      )}
     </div>
   );
 }
 
-const TARGET_WORDS: Record<EngineId, { label: string; hint: string; example: string }> = {
-  sqlite: { label: "Name of the new file", hint: "It is made beside the origin and opened as a connection of its own.", example: "bookshop-copy.sqlite" },
-  redis: { label: "Number of an empty logical database", hint: "Keys are restored into it; it must hold none. Several at once: 0:5,3:6.", example: "5" },
-  postgres: { label: "Name of the new database", hint: "It is made on the same server and opened as a connection of its own.", example: "bookshop_copy" },
-  mongodb: { label: "Name of the new database", hint: "It must not exist on the server, or be empty.", example: "bookshop_copy" },
-};
-
-interface TargetStepProps {
-  engine: EngineId;
+interface HeadProps {
+  backup: BackupDetail;
+  environment: Environment;
   target: string;
-  onChange: (target: string) => void;
-  error: Parameters<typeof QueryError>[0]["error"] | null;
-  onNext: () => void;
+  step: number;
+  failed?: boolean;
 }
 
-function TargetStep({ engine, target, onChange, error, onNext }: TargetStepProps) {
-  const words = TARGET_WORDS[engine];
+function Head({ backup, environment, target, step, failed = false }: HeadProps) {
   return (
-    <form
-      id="restore-target"
-      className="mx-auto w-full max-w-2xl"
-      onSubmit={(event) => {
-        event.preventDefault();
-        onNext();
-      }}
-    >
-      <Panel>
-        <PanelHead title="Where to" note="aside, into a new name: what is live is not touched" />
-        <PanelBody className="flex flex-col gap-3 py-4">
-          <Field id="target" label={words.label} hint={words.hint} error={error ? [error.message, error.data?.fix].filter(Boolean).join(". ") : undefined}>
-            <Input
-              id="target"
-              autoFocus
-              required
-              maxLength={100}
-              fieldSize="lg"
-              mono
-              placeholder={words.example}
-              value={target}
-              onChange={(event) => onChange(event.target.value.trim())}
-            />
-          </Field>
-        </PanelBody>
-      </Panel>
-    </form>
+    <PageHeader
+      title={target === "" ? "Restore a backup" : `Restore into ${target}`}
+      badges={<EnvironmentLabel environment={environment} solid />}
+      below
+      note={
+        <>
+          from the backup of <RelativeTime time={backup.startedAt} show="exact" /> · {formatBytes(backup.bytes ?? 0)} ·{" "}
+          <code className="font-mono break-all">{backup.id}</code>
+        </>
+      }
+      end={<Stepper label="Steps of the restore" steps={STEPS} current={step} failed={failed} />}
+    />
+  );
+}
+
+const body = "flex min-h-0 grow flex-col gap-4 overflow-y-auto p-4 *:shrink-0 max-md:p-3";
+
+function Run({ engine, connection, environment, backup, jobId }: RestorePanelProps & { backup: BackupDetail; jobId: string }) {
+  const { data: job } = trpc.jobs.get.useQuery({ id: jobId });
+  const isOver = job?.endedAt != null;
+  const failed = isOver && job.state !== "succeeded";
+  return (
+    <div className={body}>
+      <Head backup={backup} environment={environment} target={jobText(job?.request, "target")} step={isOver && !failed ? STEPS.length : 3} failed={failed} />
+      <RestoreRun engine={engine} connection={connection} environment={environment} jobId={jobId} backup={backup} />
+    </div>
+  );
+}
+
+function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarted: (jobId: string) => void }) {
+  const { engine, connection, id, environment, live, backup, onStarted } = props;
+  const [step, setStep] = useState(0);
+  const [choice, setChoice] = useState<RestoreChoice>({ replace: false, newName: "", objects: null });
+  const target = choice.replace ? (live?.name ?? "") : choice.newName;
+  const plan = trpc[engine].backups.plan.useMutation({ onSuccess: () => setStep(1) });
+  const input = {
+    connection,
+    id,
+    target,
+    ...(choice.replace ? { replace: true } : {}),
+    ...(choice.objects ? { objects: [...choice.objects] } : {}),
+  };
+  const blocked = plan.data?.checks.some((check) => check.result === "fail") ?? false;
+
+  return (
+    <>
+      <div className={body}>
+        <Head backup={backup} environment={environment} target={step === 0 ? "" : target} step={step} />
+        {step === 0 ? (
+          <RestoreTarget
+            engine={engine}
+            connection={connection}
+            environment={environment}
+            live={live}
+            objects={backup.objects}
+            choice={choice}
+            onChange={(change) => {
+              plan.reset();
+              setChoice({ ...choice, ...change });
+            }}
+            error={plan.error}
+            onNext={() => plan.mutate(input)}
+          />
+        ) : null}
+        {step === 1 && plan.data ? <RestorePlanView engine={engine} connection={connection} environment={environment} plan={plan.data} /> : null}
+        {step === 2 && plan.data ? (
+          <RestoreConfirm engine={engine} environment={environment} live={live} input={input} plan={plan.data} onStarted={onStarted} />
+        ) : null}
+      </div>
+      <footer className="flex min-h-15 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 border-t border-line bg-surface px-4 max-md:px-3 max-md:py-2">
+        <span className="flex items-center gap-2 text-fg-2 max-md:text-12">
+          <Lock aria-hidden className="size-3.5" />
+          Nothing has been changed yet
+        </span>
+        <span className="ml-auto flex min-w-0 flex-wrap items-center justify-end gap-2">
+          <ButtonLink variant="ghost" href={backupHref(backup)}>
+            Cancel
+          </ButtonLink>
+          {step > 0 ? <Button onClick={() => setStep(step - 1)}>Back to {STEPS[step - 1]?.toLowerCase()}</Button> : null}
+          {step === 0 ? (
+            <Button variant="primary" form="restore-target" type="submit" busy={plan.isPending} disabled={target === "" || choice.objects?.length === 0}>
+              Go on to plan
+              <ArrowRight aria-hidden />
+            </Button>
+          ) : null}
+          {step === 1 ? (
+            <Button variant="primary" disabled={blocked} onClick={() => setStep(2)}>
+              Go on to confirm
+              <ArrowRight aria-hidden />
+            </Button>
+          ) : null}
+          {step === 2 ? (
+            <Button variant={choice.replace ? "danger" : "primary"} form="restore-confirm" type="submit">
+              <RotateCcw aria-hidden />
+              Restore into {target}
+            </Button>
+          ) : null}
+        </span>
+      </footer>
+    </>
   );
 }

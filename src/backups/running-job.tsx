@@ -1,6 +1,7 @@
 "use client";
 import { X } from "lucide-react";
 import type { JobView } from "@/backups/backups.schema";
+import { restorePhases } from "@/backups/restore-phases";
 import { useJob } from "@/backups/use-job";
 import { Button, TextLink } from "@/components/ui/button";
 import { Panel, PanelHead } from "@/components/ui/panel";
@@ -12,7 +13,15 @@ import { formatBytes, formatCount, formatShare } from "@/lib/format";
 import { jobShare } from "@/lib/job-words";
 import { trpc } from "@/trpc/client";
 
-const TITLE: Record<string, string> = { backup: "Backing up now", verify: "Reading back now", restore: "Restoring now" };
+const TITLE: Record<string, string> = {
+  backup: "Backing up now",
+  verify: "Reading back now",
+  restore: "Restoring now",
+  undo: "Exchanging what is live and what is kept",
+  drop: "Dropping what is kept",
+  drill: "Proving now",
+  upload: "Reading the uploaded file",
+};
 
 /** A job under way: phase, object, figures, cancel. Shows nothing once it has ended. */
 export function RunningJob({ jobId, onEnd }: { jobId: string; onEnd?: (job: JobView) => void }) {
@@ -52,6 +61,7 @@ export function RunningJob({ jobId, onEnd }: { jobId: string; onEnd?: (job: JobV
         </p>
       </div>
       {job.kind === "backup" ? <PhaseStrip phases={backupPhases(job, share)} /> : null}
+      {job.kind === "restore" ? <PhaseStrip phases={restorePhases(job)} /> : null}
     </Panel>
   );
 }

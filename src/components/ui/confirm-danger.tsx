@@ -22,11 +22,28 @@ export interface ConfirmDangerProps {
   busy?: boolean;
   /** Why the last try was refused. */
   error?: string | null | undefined;
+  /** True when the procedure compares the typed name too; only then does the dialog say so. */
+  serverChecks?: boolean;
+  /** Under the typed name: the password, when it is asked for again. */
+  below?: ReactNode;
   /** What will be gone, in words and figures. */
   children?: ReactNode;
 }
 
-export function ConfirmDanger({ open, onOpenChange, title, expected, action, environment, onConfirm, busy = false, error, children }: ConfirmDangerProps) {
+export function ConfirmDanger({
+  open,
+  onOpenChange,
+  title,
+  expected,
+  action,
+  environment,
+  onConfirm,
+  busy = false,
+  error,
+  serverChecks = false,
+  below,
+  children,
+}: ConfirmDangerProps) {
   const id = useId();
   const [typed, setTyped] = useState("");
   const change = (next: boolean): void => {
@@ -60,7 +77,8 @@ export function ConfirmDanger({ open, onOpenChange, title, expected, action, env
         }}
       >
         {children ? <div className="text-fg-2">{children}</div> : null}
-        <TypedName id={`${id}-name`} expected={expected} value={typed} onChange={setTyped} autoFocus />
+        <TypedName id={`${id}-name`} expected={expected} value={typed} onChange={setTyped} serverChecks={serverChecks} autoFocus />
+        {below}
         {error ? (
           <Note tone="red" role="alert">
             {error}

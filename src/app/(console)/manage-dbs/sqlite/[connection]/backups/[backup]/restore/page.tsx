@@ -1,5 +1,6 @@
 import type { Metadata } from "next";
 import { notFound } from "next/navigation";
+import { livePlace } from "@/backups/live-place";
 import { RestorePanel } from "@/backups/restore.panel";
 import { openConnectionPage, pageTitle } from "@/trpc/connection-page";
 import { api, HydrateClient, prefetched } from "@/trpc/server";
@@ -17,7 +18,7 @@ export default async function Page({ params }: Props) {
   await prefetched(api.sqlite.backups.get.prefetch({ connection: page.name, id }));
   return (
     <HydrateClient>
-      <RestorePanel engine="sqlite" connection={page.name} id={id} environment={page.environment} />
+      <RestorePanel engine="sqlite" connection={page.name} id={id} environment={page.environment} live={await livePlace("sqlite", page.name)} />
     </HydrateClient>
   );
 }

@@ -1,0 +1,61 @@
+"use client";
+import { useState } from "react";
+import type { RestoreOutcome } from "@/backups/restore-outcome";
+import { Badge, PassMark } from "@/components/ui/badge";
+import { TextButton } from "@/components/ui/button";
+import { Panel, PanelFoot, PanelHead } from "@/components/ui/panel";
+import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { Check } from "lucide-react";
+import { formatCount } from "@/lib/format";
+
+const SHOWN_FIRST = 12;
+
+/** Every object of the manifest beside what was restored of it. What differs stands first. */
+export function ComparedTable({ objects }: { objects: RestoreOutcome["objects"] }) {
+  const [all, setAll] = useState(false);
+  const equal = objects.filter((object) => object.equal).length;
+  const sorted = objects.toSorted((a, b) => Number(a.equal) - Number(b.equal));
+  const shown = all ? sorted : sorted.slice(0, SHOWN_FIRST);
+  return (
+    <Panel aria-label="Compared with the manifest">
+      <PanelHead
+        title="Compared with the manifest"
+        badge={
+          <Badge tone={equal === objects.length ? "green" : "red"} icon={equal === objects.length ? <Check aria-hidden /> : null}>
+            {formatCount(equal)} of {formatCount(objects.length)} equal
+          </Badge>
+        }
+      />
+      <Table label="Objects compared">
+        <TableHead>
+          <tr>
+            <ColumnHead>Object</ColumnHead>
+            <ColumnHead number>In the manifest</ColumnHead>
+            <ColumnHead number>Restored</ColumnHead>
+            <ColumnHead>Result</ColumnHead>
+          </tr>
+        </TableHead>
+        <tbody>
+          {shown.map((object) => (
+            <TableRow key={object.name} dense>
+              <RowHead className="break-all">{object.name}</RowHead>
+              <TableCell number>{object.inManifest === null ? "" : formatCount(object.inManifest)}</TableCell>
+              <TableCell number>{object.restored === null ? "" : formatCount(object.restored)}</TableCell>
+              <TableCell>
+                <PassMark failed={!object.equal}>{object.equal ? "equal" : "different"}</PassMark>
+              </TableCell>
+            </TableRow>
+          ))}
+        </tbody>
+      </Table>
+      {sorted.length > shown.length ? (
+        <PanelFoot className="min-h-9">
+          {formatCount(sorted.length - shown.length)} more{equal === objects.length ? ", all equal" : ""}
+          <TextButton className="ml-auto" onClick={() => setAll(true)}>
+            Show all {formatCount(sorted.length)}
+          </TextButton>
+        </PanelFoot>
+      ) : null}
+    </Panel>
+  );
+}

@@ -1,0 +1,107 @@
+"use client";
+import { useState } from "react";
+import type { SwapView } from "@/backups/backups.schema";
+import { ReauthenticateField } from "@/components/reauthenticate-field";
+import type { Environment } from "@/components/ui/badge";
+import { ConfirmDanger } from "@/components/ui/confirm-danger";
+import { RelativeTime } from "@/components/ui/relative-time";
+import type { EngineId } from "@/engines";
+import { formatBytes } from "@/lib/format";
+import { trpc } from "@/trpc/client";
+
+/** "again" puts the restored copy back in place after an undo. */
+export type KeptAction = "undo" | "again" | "drop";
+
+const WORDS: Record<KeptAction, { title: (target: string) => string; action: string }> = {
+  undo: { title: (target) => `Undo the restore of ${target}`, action: "Undo this restore" },
+  again: { title: (target) => `Put the restored copy of ${target} back again`, action: "Put it back again" },
+  drop: { title: () => "Free the space of what is kept", action: "Free the space" },
+};
+
+interface KeptRestoreDialogProps {
+  engine: EngineId;
+  connection: string;
+  environment: Environment;
+  restore: SwapView;
+  /** Null: closed. */
+  action: KeptAction | null;
+  onClose: () => void;
+  onStarted: (jobId: string) => void;
+}
+
+/** Undo, undo of the undo, and giving up what is kept: each with the typed name and a recent sign-in. */
+export function KeptRestoreDialog({ engine, connection, environment, restore, action, onClose, onStarted }: KeptRestoreDialogProps) {
+  // The words stay while the dialog fades out.
+  const [last, setLast] = useState<KeptAction>("undo");
+  if (action !== null && action !== last) setLast(action);
+  const [password, setPassword] = useState("");
+  const utilities = trpc.useUtils();
+  const settled = {
+    onSuccess: ({ jobId }: { jobId: string }) => {
+      onClose();
+      onStarted(jobId);
+      void utilities.jobs.list.invalidate();
+    },
+  };
+  const undo = trpc[engine].restores.undo.useMutation(settled);
+  const drop = trpc[engine].restores.drop.useMutation(settled);
+  const reauthenticate = trpc.session.reauthenticate.useMutation();
+  const change = last === "drop" ? drop : undo;
+  const needsPassword = change.error?.data?.detail === "REAUTHENTICATE";
+  const problem = reauthenticate.error ?? (needsPassword ? null : change.error);
+  const close = () => {
+    undo.reset();
+    drop.reset();
+    reauthenticate.reset();
+    setPassword("");
+    onClose();
+  };
+  const confirm = async (typed: string) => {
+    try {
+      if (needsPassword) await reauthenticate.mutateAsync({ password });
+      await change.mutateAsync({ connection, id: restore.id, confirm: typed });
+    } catch {
+      // Shown in the dialog.
+    }
+  };
+  return (
+    <ConfirmDanger
+      open={action !== null}
+      onOpenChange={(open) => !open && close()}
+      title={WORDS[last].title(restore.target)}
+      action={WORDS[last].action}
+      expected={restore.target}
+      environment={environment}
+      serverChecks
+      busy={change.isPending || reauthenticate.isPending}
+      error={problem ? [problem.message, problem.data?.fix].filter(Boolean).join(". ") : null}
+      onConfirm={confirm}
+      below={needsPassword ? <ReauthenticateField value={password} onChange={setPassword} /> : null}
+    >
+      <Meaning action={last} restore={restore} />
+    </ConfirmDanger>
+  );
+}
+
+function Meaning({ action, restore }: { action: KeptAction; restore: SwapView }) {
+  if (action === "undo")
+    return (
+      <p>
+        What was live before the restore of <RelativeTime time={restore.createdAt} show="moment" /> is live again, all of it, in one step. What is live now,
+        with everything written since, is kept aside: it can be put back again until its time is over.
+      </p>
+    );
+  if (action === "again")
+    return (
+      <p>
+        The restored copy, as it was when its restore was undone, is live again in one step. What is live now is kept aside and can be brought back the same
+        way.
+      </p>
+    );
+  return (
+    <p>
+      {restore.state === "undone" ? "The restored copy" : "What was live before the restore"} is dropped
+      {restore.keptBytes === null ? "" : ` and ${formatBytes(restore.keptBytes)} come back`}. It cannot be brought back afterwards. What is live stays as it is.
+    </p>
+  );
+}

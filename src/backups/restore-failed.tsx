@@ -1,0 +1,117 @@
+"use client";
+import { CircleX, ShieldCheck } from "lucide-react";
+import { backupHref } from "@/backups/backup-href";
+import type { BackupDetail, JobDetail, JobView } from "@/backups/backups.schema";
+import { JobLog } from "@/backups/job-log";
+import { UndoCard } from "@/backups/undo-card";
+import type { Environment } from "@/components/ui/badge";
+import { ButtonLink } from "@/components/ui/button";
+import { KeyValueList } from "@/components/ui/key-value-list";
+import { Note, ResultBanner } from "@/components/ui/note";
+import { ListRow, Panel, PanelBody, PanelHead } from "@/components/ui/panel";
+import { RelativeTime } from "@/components/ui/relative-time";
+import type { EngineId } from "@/engines";
+import { formatDuration } from "@/lib/format";
+import { jobText } from "@/lib/job-words";
+import { PASSIVE, trpc } from "@/trpc/client";
+
+const REFRESH_MS = 5_000;
+
+interface RestoreFailedProps {
+  engine: EngineId;
+  connection: string;
+  environment: Environment;
+  job: JobView;
+  log: JobDetail["log"];
+  backup: Pick<BackupDetail, "id" | "connectionId">;
+}
+
+/** "Failed, nothing changed", with the reason; or, while a swap that broke off is not settled, that both states are kept. */
+export function RestoreFailed(props: RestoreFailedProps) {
+  const { engine, connection, environment, job, log, backup } = props;
+  const replaces = job.request["replace"] === true;
+  const list = trpc[engine].restores.list.useQuery({ connection, limit: 100 }, { enabled: replaces, refetchInterval: REFRESH_MS, ...PASSIVE });
+  if (replaces && !list.data && !list.error) return null;
+  const swap = list.data?.restores.find((entry) => entry.id === job.id);
+  const isOpen = swap !== undefined && (swap.state === "swapping" || swap.state === "exchanging");
+  // A crash in the swap may have been settled the other way after the job had been given up.
+  const isLive = swap?.state === "restored";
+  const left = job.error?.message.includes("could not be removed") ?? false;
+  return (
+    <>
+      {isOpen ? (
+        <Note tone="amber" role="alert" title="Not settled yet.">
+          The swap broke off, and the console does not know yet which of the two states is live. Both are kept; it looks again every minute.
+        </Note>
+      ) : isLive ? (
+        <ResultBanner outcome="done" title="Restored">
+          The swap broke off and was found whole afterwards: the restored copy is live.
+        </ResultBanner>
+      ) : (
+        <ResultBanner outcome="failed" title="Failed, nothing changed" end={<ButtonLink href={backupHref(backup)}>Back to the backup</ButtonLink>}>
+          {job.state === "cancelled" ? "It was cancelled" : job.error?.message}. What is live is as it was.
+        </ResultBanner>
+      )}
+      <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_372px]">
+        <div className="flex min-w-0 flex-col gap-4">
+          {left ? (
+            <Note tone="amber" title="Something was left aside.">
+              It carries the id of this job, {job.id}, in its name and is not in use.
+            </Note>
+          ) : null}
+          <Why job={job} />
+          <JobLog log={log} />
+        </div>
+        <div className="flex min-w-0 flex-col gap-4">
+          {swap && swap.state !== "dropped" ? <UndoCard engine={engine} connection={connection} environment={environment} id={swap.id} mayRestore /> : null}
+          {isOpen || isLive ? null : <WhatIsLive job={job} isReplace={replaces} left={left} />}
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Why({ job }: { job: JobView }) {
+  return (
+    <Panel>
+      <PanelHead
+        title="Why"
+        {...(job.progress.phase ? { note: `stopped at: ${job.progress.phase.toLowerCase()}` } : {})}
+        end={
+          <ButtonLink size="sm" href={`/jobs/${job.id}`}>
+            Open the log
+          </ButtonLink>
+        }
+      />
+      <ul>
+        <ListRow icon={<CircleX className="text-red" aria-hidden />} title={job.error?.message ?? job.state} detail={job.error?.fix} />
+      </ul>
+      {job.error?.detail ? (
+        <PanelBody className="pt-0 pl-11">
+          <code className="block rounded-md border border-line bg-sunken p-3 font-mono text-12 break-words">{job.error.detail}</code>
+        </PanelBody>
+      ) : null}
+    </Panel>
+  );
+}
+
+function WhatIsLive({ job, isReplace, left }: { job: JobView; isReplace: boolean; left: boolean }) {
+  const ran = job.startedAt !== null && job.endedAt !== null ? (Date.parse(job.endedAt) - Date.parse(job.startedAt)) / 1000 : null;
+  return (
+    <Panel>
+      <PanelHead title="What is live" icon={<ShieldCheck aria-hidden className="text-green" />} />
+      <PanelBody className="py-1.5">
+        <KeyValueList
+          ends
+          items={[
+            { label: isReplace ? "Target" : "New place", value: <span className="break-all">{jobText(job.request, "target")}</span> },
+            { label: "Changed", value: "nothing" },
+            { label: "Left behind", value: left ? "see the reason" : "nothing" },
+            ...(ran === null ? [] : [{ label: "Ran for", value: formatDuration(ran) }]),
+            ...(job.endedAt === null ? [] : [{ label: "Stopped", value: <RelativeTime time={job.endedAt} show="moment" /> }]),
+          ]}
+        />
+      </PanelBody>
+    </Panel>
+  );
+}
