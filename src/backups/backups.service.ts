@@ -4,10 +4,12 @@ import { randomBytes } from "node:crypto";
 import type { Artefact, BackupEngine, JobContext, ManifestContent, Verification } from "@/backups/engine";
 import { Manifest } from "@/backups/engine";
 import { asAppError, cancelledBy, errorJson, startJob } from "@/backups/jobs";
+import { applyRetention, type RetentionRule } from "@/backups/retention.service";
 import { artefactBytes, artefactPath, createArtefact, openArtefact, type PendingArtefact, sha256OfFile } from "@/backups/store";
 import type { Connection } from "@/server/connection";
 import { type BackupRow, findBackup, insertBackup, updateBackup } from "@/server/control-plane/backups.repo";
 import { AppError, type AppErrorCode, isAbort, throwIfCancelled } from "@/server/errors";
+import { logger } from "@/server/logger";
 
 export const SHORT: Record<Connection["engine"], string> = { sqlite: "sq", redis: "rd", postgres: "pg", mongodb: "mg" };
 
@@ -17,8 +19,10 @@ export async function createBackup(options: {
   engine: BackupEngine;
   user: { id: string; name: string };
   idempotencyKey?: string | undefined;
+  /** The schedule that asks for it; what it no longer keeps is deleted afterwards. */
+  schedule?: RetentionRule | undefined;
 }): Promise<{ jobId: string; backupId: string }> {
-  const { connection, engine, user, idempotencyKey } = options;
+  const { connection, engine, user, idempotencyKey, schedule } = options;
   const startedAt = new Date();
   const backupId = newBackupId(connection, startedAt);
   const fileName = `${backupId}${engine.extension}`;
@@ -34,12 +38,24 @@ export async function createBackup(options: {
       created_by: user.id,
       created_by_name: user.name,
       started_at: startedAt.toISOString(),
+      schedule_id: schedule?.id ?? null,
     });
   const job = await startJob({ kind: "backup", connection, user, request: { backupId }, idempotencyKey, prepare }, (context) =>
-    runBackup({ backupId, fileName, connection, engine, startedAt, context }),
+    runBackup({ backupId, fileName, connection, engine, startedAt, context }).then(async (outcome) => {
+      if (schedule) await keepWhatIsWanted(connection.id, schedule, context);
+      return outcome;
+    }),
   );
   // A repeated request answers the job it started the first time, with that job's backup.
   return { jobId: job.jobId, backupId: String(job.request["backupId"]) };
+}
+
+/** The backup stands, whatever becomes of the old ones. */
+async function keepWhatIsWanted(connectionId: string, schedule: RetentionRule, context: JobContext): Promise<void> {
+  await applyRetention(connectionId, schedule, context).catch((error: unknown) => {
+    logger().error({ jobId: context.jobId, error }, "retention failed");
+    context.log(`retention could not be applied: ${error instanceof Error ? error.message : "unknown"}`);
+  });
 }
 
 interface Run {

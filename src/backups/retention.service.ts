@@ -61,6 +61,12 @@ async function removeUnlessLast(id: string): Promise<void> {
   await forget(backup);
 }
 
+/** The backup that a drill proves: the newest good one. */
+export async function newestGood(connectionId: string): Promise<BackupRow | undefined> {
+  for (const backup of await allOf(connectionId)) if (await isGood(backup)) return findBackup(backup.id);
+  return undefined;
+}
+
 const IN_USE = "This backup is being read or written";
 
 /** The row and a note of the file go in one step, then the file: a crash between the two leaves the note, and the next start the rest. */
