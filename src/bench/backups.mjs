@@ -1,62 +1,172 @@
-/** A backup through the console, read back whole, beside plain `pg_dump -Fc` of the same database at the same level. */
+/**
+ * Backup and restore through the console beside the engines' own tools, one after the other in one run: wall time and the console's peak
+ * memory. `npm run bench backups [engine ...]`; BENCH_MONGODB_URL names the MongoDB to measure (the sandbox one is slow by itself).
+ */
 import { spawnSync } from "node:child_process";
-import { rmSync, statSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildMongoTools } from "../setup/mongo-tools.mjs";
 import { sleep } from "../setup/processes.mjs";
-import { fillAll } from "./bench-data.mjs";
+import { root } from "../setup/toolchain.mjs";
 import { ITEMS, mebibytes, startBench, table } from "./bench-console.mjs";
+import { fillAll } from "./bench-data.mjs";
 
-const RUNS = 3;
-const bench = await startBench({ prepare: (urls) => fillAll({ ...urls, mongodb: null }, ["postgres", "sqlite"]) });
+const RUNS = Number(process.env.BENCH_RUNS ?? 3);
+const named = process.argv.slice(2);
+const engines = named.length > 0 ? named : ["postgres", "sqlite", "redis", "mongodb"];
+const file = join(tmpdir(), `bench-${process.pid}.artefact`);
+const target = `bench_restored_${process.pid}`;
+
+const bench = await startBench({ mongodbUrl: process.env.BENCH_MONGODB_URL, prepare: (urls) => fillAll(urls, engines) });
 try {
-  const plain = [];
-  const ours = [];
-  for (let run = 0; run < RUNS; run += 1) {
-    plain.push(dumpWithTool());
-    ours.push(await backUp());
-  }
-  const best = (list) => list.toSorted((a, b) => a.seconds - b.seconds)[0];
-  process.stdout.write(`\n${ITEMS} rows of events, best of ${RUNS}, one after the other\n`);
-  table([
-    ["way", "seconds", "file", "console peak"],
-    ["pg_dump -Fc", best(plain).seconds.toFixed(2), mebibytes(best(plain).bytes), ""],
-    ["console: dump, read back, compare", best(ours).seconds.toFixed(2), mebibytes(best(ours).bytes), mebibytes(best(ours).peak)],
-  ]);
-  process.stdout.write(`ratio ${(best(ours).seconds / best(plain).seconds).toFixed(2)}\n`);
+  const rows = [["", "tool", "console", "ratio", "console peak", "file"]];
+  for (const engine of engines) rows.push(...(await measure(engine)));
+  process.stdout.write(`\n${ITEMS} items, best of ${RUNS}, tool and console in turns\n`);
+  table(rows);
 } finally {
+  rmSync(file, { force: true });
   await bench.stop();
 }
 
-function dumpWithTool() {
-  const url = new URL(bench.data.postgres);
-  const file = join(tmpdir(), `bench-${process.pid}.dump`);
-  const started = performance.now();
-  const result = spawnSync(join(bench.servers.postgres.binDir, "pg_dump"), ["-Fc", "-f", file], {
-    env: {
-      PATH: process.env.PATH,
-      PGHOST: url.hostname,
-      PGPORT: url.port,
-      PGUSER: url.username,
-      PGPASSWORD: decodeURIComponent(url.password),
-      PGDATABASE: url.pathname.slice(1),
-    },
-  });
-  if (result.status !== 0) throw new Error(String(result.stderr));
-  const done = { seconds: (performance.now() - started) / 1000, bytes: statSync(file).size };
-  rmSync(file);
-  return done;
+async function measure(engine) {
+  const tool = tools()[engine];
+  const plain = { backup: [], restore: [] };
+  const ours = { backup: [], restore: [] };
+  for (let run = 0; run < RUNS; run += 1) {
+    rmSync(file, { force: true });
+    if (tool.backup) plain.backup.push(timed(tool.backup));
+    const backup = await job(`/${engine}/backups`, {});
+    ours.backup.push(backup);
+    if (tool.restore) plain.restore.push(timed(tool.restore));
+    tool.clear();
+    const restored = await job(`/${engine}/backups/${backup.backupId}/restore`, { target: tool.target, confirm: tool.target });
+    ours.restore.push(restored);
+    if (restored.open !== "main") await bench.api("/connections/remove", { method: "POST", body: JSON.stringify({ id: `${engine}/${restored.open}` }) });
+    await tool.clearOurs();
+  }
+  return [line(`${engine} backup, ${tool.backupName}`, plain.backup, ours.backup), line(`${engine} restore, ${tool.restoreName}`, plain.restore, ours.restore)];
 }
 
-async function backUp() {
+const best = (list) => list.toSorted((a, b) => a.seconds - b.seconds)[0];
+
+function line(name, plain, ours) {
+  const [theirs, mine] = [best(plain), best(ours)];
+  const seconds = (run) => (run ? `${run.seconds.toFixed(2)} s` : "none");
+  return [
+    name,
+    seconds(theirs),
+    seconds(mine),
+    theirs ? (mine.seconds / theirs.seconds).toFixed(2) : "",
+    mebibytes(Math.max(...ours.map(({ peak }) => peak))),
+    mine.bytes ? mebibytes(mine.bytes) : "",
+  ];
+}
+
+function timed(run) {
+  const started = performance.now();
+  run();
+  return { seconds: (performance.now() - started) / 1000 };
+}
+
+/** Runs a tool to its end. @throws Error with what it said */
+function call(command, args, { env = {}, input } = {}) {
+  const result = spawnSync(command, args, { env: { PATH: process.env.PATH, ...env }, input, encoding: "utf8", maxBuffer: 1 << 26 });
+  if (result.error) throw result.error;
+  if (result.status !== 0) throw new Error(`${command}: ${result.stderr}`);
+  return result.stdout;
+}
+
+/** Starts a job of the console and waits for its end. Seconds are the job's own, from its first step to its last. */
+async function job(path, body) {
   bench.resetPeak();
-  const { jobId } = await (await bench.api("/postgres/backups", { method: "POST", body: "{}" })).json();
+  const started = await (await bench.api(path, { method: "POST", body: JSON.stringify(body) })).json();
+  if (!started.jobId) throw new Error(JSON.stringify(started));
   for (;;) {
-    const job = await (await bench.api(`/jobs/${jobId}`)).json();
-    if (job.state === "succeeded") {
-      return { seconds: (Date.parse(job.endedAt) - Date.parse(job.startedAt)) / 1000, bytes: job.outcome.bytes, peak: bench.peak() };
+    const state = await (await bench.api(`/jobs/${started.jobId}`)).json();
+    if (state.state === "succeeded") {
+      const seconds = (Date.parse(state.endedAt) - Date.parse(state.startedAt)) / 1000;
+      return { seconds, bytes: state.outcome.bytes, peak: bench.peak(), backupId: started.backupId, open: state.outcome.openConnection };
     }
-    if (job.endedAt !== null) throw new Error(JSON.stringify(job.error));
+    if (state.endedAt !== null) throw new Error(JSON.stringify(state.error));
     await sleep(100);
+  }
+}
+
+function tools() {
+  const { data, servers } = bench;
+  return { postgres: postgres(), sqlite: sqlite(), redis: redis(), mongodb: mongodb() };
+
+  function postgres() {
+    const url = new URL(data.postgres);
+    const env = { PGHOST: url.hostname, PGPORT: url.port, PGUSER: url.username, PGPASSWORD: decodeURIComponent(url.password) };
+    const run = (name, ...args) => call(join(servers.postgres.binDir, name), args, { env });
+    const drop = () => run("psql", "-qX", "-d", "postgres", "-c", `DROP DATABASE IF EXISTS ${target}`);
+    return {
+      backupName: "pg_dump -Fc",
+      restoreName: "pg_restore",
+      target,
+      backup: () => run("pg_dump", "-Fc", "-f", file, url.pathname.slice(1)),
+      restore() {
+        run("psql", "-qX", "-d", "postgres", "-c", `CREATE DATABASE ${target} TEMPLATE template0`);
+        run("pg_restore", "--exit-on-error", "-d", target, file);
+      },
+      clear: drop,
+      async clearOurs() {
+        call(join(servers.postgres.binDir, "psql"), ["-qX", "-d", "postgres", "-c", `DROP DATABASE IF EXISTS ${target} WITH (FORCE)`], { env });
+      },
+    };
+  }
+
+  function sqlite() {
+    const restored = join(tmpdir(), `${target}.sqlite`);
+    return {
+      backupName: "sqlite3 .backup",
+      restoreName: "sqlite3 .restore",
+      target: `${target}.sqlite`,
+      backup: () => call("sqlite3", [data.sqlite, `.backup '${file}'`]),
+      restore: () => call("sqlite3", [restored, `.restore '${file}'`]),
+      clear: () => rmSync(restored, { force: true }),
+      async clearOurs() {
+        rmSync(join(data.sqlite, "..", `${target}.sqlite`), { force: true });
+      },
+    };
+  }
+
+  function redis() {
+    const url = new URL(data.redis);
+    const cli = (...args) => call("redis-cli", ["-h", url.hostname, "-p", url.port, ...args], { env: { REDISCLI_AUTH: decodeURIComponent(url.password) } });
+    return {
+      backupName: "redis-cli --rdb",
+      restoreName: "no tool restores into a running server",
+      target: "15",
+      backup: () => cli("--rdb", file),
+      restore: null,
+      clear: () => undefined,
+      clearOurs: async () => void cli("-n", "15", "FLUSHDB"),
+    };
+  }
+
+  function mongodb() {
+    const built = engines.includes("mongodb") ? buildMongoTools(root) : { reason: "" };
+    const run = (name, ...args) => call(join(built.directory, name), ["--quiet", `--uri=${data.mongodb}`, ...args]);
+    const drop = async () => {
+      const { MongoClient } = await import("mongodb");
+      const client = await MongoClient.connect(data.mongodb);
+      await client.db(target).dropDatabase();
+      await client.close();
+    };
+    const hasTools = "directory" in built;
+    return {
+      backupName: "mongodump --gzip --archive",
+      restoreName: "mongorestore",
+      target,
+      backup: hasTools ? () => run("mongodump", "--db=bench", "--gzip", `--archive=${file}`) : null,
+      restore: hasTools ? () => run("mongorestore", "--gzip", `--archive=${file}`, "--nsFrom=bench.*", `--nsTo=${target}_tool.*`, "--drop") : null,
+      clear: () => undefined,
+      async clearOurs() {
+        await drop();
+      },
+    };
   }
 }
