@@ -5,7 +5,10 @@ import { intsetElements, listpackElements, ziplistElements } from "./redis.dump-
 import { damagedRdb, Encoding, RdbCursor } from "./redis.rdb-cursor";
 import { readString, unpackLzf } from "./redis.rdb-string";
 
-/** An element in its parts: [value] of a string, list or set, [field, value] of a hash, [member, score] of a sorted set. */
+/**
+ * An element in its parts: [value] of a string, list or set, [field, value] of a hash, [member, score] of a sorted set. A field that
+ * may expire has a third: when, in ms, 0 or less for never.
+ */
 export type Element = Buffer[];
 
 /** Behind this number Valkey counts RDB versions of its own, and gives type 22 another meaning. */
@@ -13,7 +16,7 @@ const VALKEY_VERSIONS_FROM = 80;
 
 /**
  * The elements of a value, one after another, from the server's DUMP payload. Null for types whose payload is not looked into:
- * streams, modules, hashes with field expiry.
+ * streams, modules, and what is newer than this.
  * @param stringMax strings outside of packed values are cut to so many bytes
  * @throws INVALID when the payload is damaged
  */
@@ -50,7 +53,11 @@ export function dumpElements(dump: Buffer, stringMax = Number.POSITIVE_INFINITY)
     case 20:
       return singles(listpackElements(reader.whole()));
     case 22:
-      return dumpVersion(dump) >= VALKEY_VERSIONS_FROM ? reader.fieldsWithExpiry() : null;
+      return dumpVersion(dump) >= VALKEY_VERSIONS_FROM ? reader.fieldsBeforeExpiry() : null;
+    case 24:
+      return reader.fieldsAfterExpiry();
+    case 25:
+      return inParts(listpackElements(reader.packedFields()), 3);
     default:
       return null;
   }
@@ -68,9 +75,9 @@ export function dumpedStringLength(dump: Buffer): number | null {
 
 /**
  * A hash over all elements that is equal for equal values, however a server laid them out: sets, hashes and sorted sets in any
- * order. Null as in `dumpElements`.
+ * order, fields that have expired left out. Null as in `dumpElements`.
  */
-export function elementsDigest(dump: Buffer): string | null {
+export function elementsDigest(dump: Buffer, nowMs: bigint): string | null {
   const elements = dumpElements(dump);
   if (elements === null) return null;
   const type = dumpType(dump);
@@ -78,6 +85,8 @@ export function elementsDigest(dump: Buffer): string | null {
   const lanes = new Uint32Array(8);
   let count = 0;
   for (const parts of elements) {
+    const expiry = parts.length > 2 ? BigInt(parts[2]?.toString("latin1") ?? 0) : 0n;
+    if (expiry > 0n && expiry <= nowMs) continue;
     const place = Buffer.from(isOrdered ? `${count} ` : "");
     const digest = hash("sha256", Buffer.concat([place, ...parts.flatMap((part) => [Buffer.from(`${part.length}:`), part])]), "buffer");
     // Sums of the eight words do not depend on the order.
@@ -140,12 +149,29 @@ class ValueReader {
   }
 
   /** Valkey 9: field, value, and the time in ms when the field expires (-1: never). */
-  *fieldsWithExpiry(): Generator<Element> {
+  *fieldsBeforeExpiry(): Generator<Element> {
     const count = this.count();
     for (let done = 0; done < count; done++) {
       const [field, value] = [this.#string(this.#stringMax), this.#string(this.#stringMax)];
       yield [field, value, Buffer.from(String(this.#raw(8).readBigInt64LE()))];
     }
+  }
+
+  /** Redis 7.4: the earliest expiry of all, then of each field how much later it expires (0: never), field, value. */
+  *fieldsAfterExpiry(): Generator<Element> {
+    const earliest = this.#raw(8).readBigInt64LE();
+    const count = this.count();
+    for (let done = 0; done < count; done++) {
+      const later = BigInt(this.count());
+      const [field, value] = [this.#string(this.#stringMax), this.#string(this.#stringMax)];
+      yield [field, value, Buffer.from(String(later === 0n ? 0n : earliest + later - 1n))];
+    }
+  }
+
+  /** The same for small hashes: the earliest expiry, then field, value and expiry packed. */
+  packedFields(): Buffer {
+    this.#raw(8);
+    return this.whole();
   }
 
   #string(max: number): Buffer {
@@ -190,7 +216,8 @@ function readScore(text: string): number {
 }
 
 function scoreText(score: number): Buffer {
-  if (Object.is(score, -0)) return Buffer.from("-0");
+  // Servers from 7.0 on forget the sign of zero when they pack it.
+  if (score === 0) return Buffer.from("0");
   if (Number.isFinite(score)) return Buffer.from(String(score));
   return Buffer.from(Number.isNaN(score) ? "nan" : score > 0 ? "inf" : "-inf");
 }

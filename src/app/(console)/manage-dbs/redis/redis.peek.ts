@@ -1,5 +1,6 @@
 import "server-only";
 import { isUtf8 } from "node:buffer";
+import { z } from "zod";
 import type { Artefact, Peek } from "@/backups/engine";
 import { formatBytes, formatCount } from "@/lib/format";
 import { AppError } from "@/server/errors";
@@ -15,8 +16,10 @@ const CELL_BYTES_MAX = CELL_CHARACTERS_MAX * 4;
 
 /** The first keys of one type of one logical database, in the artefact's order. Reads no further than it must. @throws NOT_FOUND */
 export async function peekKeys(artefact: Artefact, object: string, { limit, signal }: { limit: number; signal?: AbortSignal | undefined }): Promise<Peek> {
-  const wanted = artefact.manifest.objects.some(({ name }) => name === object) ? readObjectName(object) : null;
-  if (!wanted) throw new AppError("NOT_FOUND", `The backup does not hold "${object.slice(0, 100)}"`, { fix: "Choose an object of the backup's list." });
+  const wanted = readObjectName(object);
+  if (!artefact.manifest.objects.some(({ name }) => name === object))
+    throw new AppError("NOT_FOUND", `The backup does not hold "${object.slice(0, 100)}"`, { fix: "Choose an object of the backup's list." });
+  if (!wanted) return peekLibraries(artefact, limit);
   const rows: Peek["rows"] = [];
   const columns = ["key", "type", "expires", "size", "value"];
   for await (const records of readRecords(artefact, { signal })) {
@@ -27,6 +30,12 @@ export async function peekKeys(artefact: Artefact, object: string, { limit, sign
     }
   }
   return { columns, rows, hasMore: false };
+}
+
+/** What belongs to no logical database: functions. */
+function peekLibraries({ manifest }: Artefact, limit: number): Peek {
+  const libraries = z.array(z.string()).catch([]).parse(manifest.details["libraries"]);
+  return { columns: ["library"], rows: libraries.slice(0, limit).map((name) => [cut(name)]), hasMore: libraries.length > limit };
 }
 
 function rowOf(record: BackupRecord): Peek["rows"][number] {
