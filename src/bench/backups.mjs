@@ -48,7 +48,9 @@ async function measure(engine) {
   return [line(`${engine} backup, ${tool.backupName}`, plain.backup, ours.backup), line(`${engine} restore, ${tool.restoreName}`, plain.restore, ours.restore)];
 }
 
-const best = (list) => list.toSorted((a, b) => a.seconds - b.seconds)[0];
+function best(list) {
+  return list.toSorted((a, b) => a.seconds - b.seconds)[0];
+}
 
 function line(name, plain, ours) {
   const [theirs, mine] = [best(plain), best(ours)];
