@@ -222,6 +222,16 @@ function closePool(pool: Pool, { finishRunning = false } = {}): void {
   for (const wake of pool.waiting.splice(0)) wake();
 }
 
+/** Ends the readers of a file, by whatever connection: who replaces its content needs their locks. The next call opens it anew. */
+export function releaseFile(path: string): void {
+  const file = openableFile(path);
+  for (const [id, pool] of pools()) {
+    if (pool.file !== file) continue;
+    closePool(pool);
+    pools().delete(id);
+  }
+}
+
 export async function closeSqlite(connectionId?: string): Promise<void> {
   for (const [id, pool] of pools()) {
     if (connectionId !== undefined && id !== connectionId) continue;

@@ -1,4 +1,5 @@
 import "server-only";
+import { createApprovalsRouter } from "@/backups/approvals.router";
 import { createBackupsRouter } from "@/backups/backups.router";
 import { createRestoresRouter } from "@/backups/restores.router";
 import { createTablesRouter } from "@/sql/tables.router";
@@ -11,5 +12,6 @@ export const sqliteRouter = router({
   ...createServerProcedures("sqlite", sqliteServer),
   tables: createTablesRouter("sqlite", sqliteTables),
   backups: createBackupsRouter("sqlite", sqliteServer.backup),
+  approvals: createApprovalsRouter("sqlite"),
   restores: createRestoresRouter("sqlite", sqliteServer.backup),
 });
