@@ -1,4 +1,5 @@
 import "server-only";
+import { createApprovalsRouter } from "@/backups/approvals.router";
 import { createBackupsRouter } from "@/backups/backups.router";
 import { createRestoresRouter } from "@/backups/restores.router";
 import { createServerProcedures } from "@/trpc/engine-procedures";
@@ -10,5 +11,6 @@ export const mongodbRouter = router({
   ...createServerProcedures("mongodb", mongodbServer),
   collections: collectionsRouter,
   backups: createBackupsRouter("mongodb", mongodbServer.backup),
+  approvals: createApprovalsRouter("mongodb"),
   restores: createRestoresRouter("mongodb", mongodbServer.backup),
 });

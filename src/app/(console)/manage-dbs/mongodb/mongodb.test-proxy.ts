@@ -13,6 +13,9 @@ export interface CuttingProxy {
   passed: string[];
   /** Goes away at the n-th changing command from now, counted from 1. */
   cutAt(point: { number: number; when: "before" | "after" }): void;
+  /** Runs something before the n-th changing command from now goes on; that it has not gone on yet is certain. */
+  interruptAt(point: { number: number; run(): Promise<void> | void }): void;
+  isGone(): boolean;
   close(): void;
 }
 
@@ -20,6 +23,7 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
   const { hostname, port } = new URL(serverUrl);
   const sockets = new Set<Socket>();
   const state = { left: Infinity, when: "before", isGone: false };
+  const interrupt: { left: number; run: () => Promise<void> | void } = { left: Infinity, run: () => undefined };
   const passed: string[] = [];
   const goAway = (): void => {
     state.isGone = true;
@@ -34,21 +38,26 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
       end.on("error", () => undefined).on("close", () => (end === socket ? onward : socket).destroy());
     }
     onward.on("data", (data: Buffer) => (awaitsLastAnswer ? goAway() : socket.write(data)));
+    const pass = async (message: Buffer): Promise<void> => {
+      const command = commandOf(message);
+      if (CHANGES.has(command)) {
+        if (--interrupt.left === 0) await interrupt.run();
+        if (--state.left === 0) {
+          if (state.when === "before") return goAway();
+          awaitsLastAnswer = true;
+        }
+        passed.push(command);
+      }
+      onward.write(message);
+    };
     let pending = Buffer.alloc(0);
+    let passing = Promise.resolve();
     socket.on("data", (data: Buffer) => {
       pending = Buffer.concat([pending, data]);
       while (pending.length >= HEADER_BYTES && pending.length >= pending.readInt32LE(0)) {
         const message = pending.subarray(0, pending.readInt32LE(0));
         pending = pending.subarray(message.length);
-        const command = commandOf(message);
-        if (CHANGES.has(command)) {
-          if (--state.left === 0) {
-            if (state.when === "before") return goAway();
-            awaitsLastAnswer = true;
-          }
-          passed.push(command);
-        }
-        onward.write(message);
+        passing = passing.then(() => pass(message));
       }
     });
   }).listen(0, "127.0.0.1");
@@ -57,6 +66,8 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
     url: `mongodb://127.0.0.1:${(server.address() as AddressInfo).port}/?directConnection=true`,
     passed,
     cutAt: ({ number, when }) => void Object.assign(state, { left: number, when }),
+    interruptAt: ({ number, run }) => void Object.assign(interrupt, { left: number, run }),
+    isGone: () => state.isGone,
     close() {
       goAway();
       server.close();
