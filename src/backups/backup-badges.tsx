@@ -1,13 +1,27 @@
 import type { BackupSummary } from "@/backups/backups.schema";
-import { StateBadge } from "@/components/ui/badge";
+import { Badge, StateBadge } from "@/components/ui/badge";
+import { formatUtc } from "@/lib/format";
 
-/** What can be relied on: a verified backup was read back whole with equal counts. */
-export function BackupBadges({ backup }: { backup: Pick<BackupSummary, "state" | "verifiedAt" | "verifiedHow" | "error"> }) {
+type Shown = Pick<BackupSummary, "state" | "verifiedAt" | "verifiedHow" | "provedAt" | "provedHow" | "origin" | "error">;
+
+/** What can be relied on: a verified backup was read back whole with equal counts, a proved one was restored and compared. */
+export function BackupBadges({ backup }: { backup: Shown }) {
   if (backup.state === "running") return <StateBadge state="running" />;
-  if (backup.state === "failed") return <StateBadge state="failed" title={backup.error?.message ?? "failed"} />;
-  return backup.verifiedAt === null ? (
-    <StateBadge state="complete" />
-  ) : (
-    <StateBadge state="verified" title={`${backup.verifiedAt}: ${backup.verifiedHow ?? ""}`} />
+  return (
+    <span className="inline-flex flex-wrap items-center gap-1">
+      {backup.state === "failed" ? <StateBadge state="failed" title={backup.error?.message ?? "failed"} /> : null}
+      {backup.state === "complete" && backup.verifiedAt === null ? <StateBadge state="complete" /> : null}
+      {backup.state === "complete" && backup.verifiedAt !== null ? (
+        <StateBadge state="verified" title={`Read back whole on ${formatUtc(backup.verifiedAt)}: ${backup.verifiedHow ?? ""}`} />
+      ) : null}
+      {backup.state === "complete" && backup.provedAt !== null ? (
+        <StateBadge state="proved" title={`Restored aside, compared and dropped on ${formatUtc(backup.provedAt)}: ${backup.provedHow ?? ""}`} />
+      ) : null}
+      {backup.origin === "upload" ? (
+        <Badge tone="plain" title="Made elsewhere and uploaded: this console did not write it">
+          uploaded, not ours
+        </Badge>
+      ) : null}
+    </span>
   );
 }

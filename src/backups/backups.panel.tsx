@@ -7,12 +7,13 @@ import { useEffect } from "react";
 import { backupHref } from "@/backups/backup-href";
 import { BackUpButton } from "@/backups/back-up-button";
 import { BackupBadges } from "@/backups/backup-badges";
+import { KeptRestores } from "@/backups/kept-restores";
 import { timelineOf } from "@/backups/timeline-of";
 import { useBackupActions } from "@/backups/use-backup-actions";
 import type { BackupSummary } from "@/backups/backups.schema";
 import { EngineMark } from "@/components/engine-mark";
 import { QueryError } from "@/components/query-error";
-import { CountBadge } from "@/components/ui/badge";
+import { CountBadge, type Environment } from "@/components/ui/badge";
 import { ButtonLink, IconButton } from "@/components/ui/button";
 import { Menu } from "@/components/ui/menu";
 import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
@@ -33,17 +34,18 @@ const TimelineLegend = dynamic(() => import("@/components/ui/timeline").then((mo
 const loadRunningJob = () => import("@/backups/running-job");
 const RunningJob = dynamic(() => loadRunningJob().then((module) => module.RunningJob), { ssr: false });
 
-const SHOW = ["all", "verified", "failed"] as const;
+const SHOW = ["all", "verified", "proved", "failed"] as const;
 const REFRESH_MS = 10_000;
 
 interface BackupsPanelProps {
   engine: EngineId;
   connection: string;
+  environment: Environment;
   may: { backup: boolean; download: boolean; restore: boolean };
 }
 
 /** The backups of one connection: the last 30 days, what runs, and the list. */
-export function BackupsPanel({ engine, connection, may }: BackupsPanelProps) {
+export function BackupsPanel({ engine, connection, environment, may }: BackupsPanelProps) {
   const query = trpc[engine].backups.list.useQuery({ connection, limit: 200 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   const running = query.data?.backups.filter((backup) => backup.state === "running") ?? [];
   // Here before it is needed: a small backup is over within a second.
@@ -51,6 +53,7 @@ export function BackupsPanel({ engine, connection, may }: BackupsPanelProps) {
   return (
     <div className="flex flex-col gap-3.5 p-4 max-md:p-3">
       <BackupsView
+        kept={<KeptRestores engine={engine} connection={connection} environment={environment} mayRestore={may.restore} />}
         query={query}
         backups={query.data?.backups}
         may={may}
@@ -75,23 +78,27 @@ interface BackupsViewProps {
   may: BackupsPanelProps["may"];
   action: React.ReactNode;
   running: React.ReactNode;
+  /** Restores that can be undone. */
+  kept?: React.ReactNode;
   withConnection?: boolean;
 }
 
-function BackupsView({ query, backups, may, action, running, withConnection = false }: BackupsViewProps) {
+function BackupsView({ query, backups, may, action, running, kept, withConnection = false }: BackupsViewProps) {
   const [show, setShow] = useQueryState("show", parseAsStringLiteral(SHOW).withDefault("all"));
   if (query.error && !backups) return <QueryError error={query.error} onRetry={() => void query.refetch()} retrying={query.isFetching} />;
-  const shown = backups?.filter(
-    (backup) => show === "all" || (show === "failed" ? backup.state === "failed" : backup.verifiedAt !== null && backup.state === "complete"),
-  );
-  const verified = backups?.filter((backup) => backup.state === "complete" && backup.verifiedAt !== null).length ?? 0;
-  const failed = backups?.filter((backup) => backup.state === "failed").length ?? 0;
+  const shown = backups?.filter((backup) => isShown(backup, show));
+  const count = (what: (typeof SHOW)[number]) => backups?.filter((backup) => isShown(backup, what)).length ?? 0;
+  const proved = count("proved");
   return (
     <>
       <Panel>
         <PanelHead
           title="Last 30 days"
-          note={backups ? `${formatCounted(backups.length, { one: "backup", many: "backups" })}, ${verified} verified, ${failed} failed` : ""}
+          note={
+            backups
+              ? `${formatCounted(backups.length, { one: "backup", many: "backups" })}, ${count("verified")} verified${proved > 0 ? `, ${proved} of them proved` : ""}, ${count("failed")} failed`
+              : ""
+          }
           end={<TimelineLegend />}
         />
         <PanelBody className="overflow-x-auto">
@@ -103,6 +110,7 @@ function BackupsView({ query, backups, may, action, running, withConnection = fa
         </PanelBody>
       </Panel>
       {running}
+      {kept}
       <Panel>
         <PanelHead
           title="Backups"
@@ -130,6 +138,12 @@ function BackupsView({ query, backups, may, action, running, withConnection = fa
       </Panel>
     </>
   );
+}
+
+function isShown(backup: BackupSummary, show: (typeof SHOW)[number]): boolean {
+  if (show === "all") return true;
+  if (show === "failed") return backup.state === "failed";
+  return backup.state === "complete" && (show === "proved" ? backup.provedAt : backup.verifiedAt) !== null;
 }
 
 function hrefOfMark(backups: readonly BackupSummary[] | undefined, id: string): string {

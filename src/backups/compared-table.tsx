@@ -38,7 +38,7 @@ export function ComparedTable({ objects }: { objects: RestoreOutcome["objects"] 
         <tbody>
           {shown.map((object) => (
             <TableRow key={object.name} dense>
-              <RowHead className="break-all">{object.name}</RowHead>
+              <RowHead className="min-w-36 break-all">{object.name}</RowHead>
               <TableCell number>{object.inManifest === null ? "" : formatCount(object.inManifest)}</TableCell>
               <TableCell number>{object.restored === null ? "" : formatCount(object.restored)}</TableCell>
               <TableCell>

@@ -4,6 +4,7 @@ import { backupHref } from "@/backups/backup-href";
 import type { BackupDetail, JobDetail, JobView } from "@/backups/backups.schema";
 import { JobLog } from "@/backups/job-log";
 import { UndoCard } from "@/backups/undo-card";
+import { isUnderWay, useKeptRestores } from "@/backups/use-kept-restore";
 import type { Environment } from "@/components/ui/badge";
 import { ButtonLink } from "@/components/ui/button";
 import { KeyValueList } from "@/components/ui/key-value-list";
@@ -13,9 +14,6 @@ import { RelativeTime } from "@/components/ui/relative-time";
 import type { EngineId } from "@/engines";
 import { formatDuration } from "@/lib/format";
 import { jobText } from "@/lib/job-words";
-import { PASSIVE, trpc } from "@/trpc/client";
-
-const REFRESH_MS = 5_000;
 
 interface RestoreFailedProps {
   engine: EngineId;
@@ -30,10 +28,10 @@ interface RestoreFailedProps {
 export function RestoreFailed(props: RestoreFailedProps) {
   const { engine, connection, environment, job, log, backup } = props;
   const replaces = job.request["replace"] === true;
-  const list = trpc[engine].restores.list.useQuery({ connection, limit: 100 }, { enabled: replaces, refetchInterval: REFRESH_MS, ...PASSIVE });
+  const list = useKeptRestores(engine, connection, { enabled: replaces });
   if (replaces && !list.data && !list.error) return null;
   const swap = list.data?.restores.find((entry) => entry.id === job.id);
-  const isOpen = swap !== undefined && (swap.state === "swapping" || swap.state === "exchanging");
+  const isOpen = swap !== undefined && isUnderWay(swap);
   // A crash in the swap may have been settled the other way after the job had been given up.
   const isLive = swap?.state === "restored";
   const left = job.error?.message.includes("could not be removed") ?? false;

@@ -4,6 +4,7 @@ import type { JobView } from "@/backups/backups.schema";
 import { ComparedTable } from "@/backups/compared-table";
 import { capitalised, outcomeOf, type RestoreOutcome } from "@/backups/restore-outcome";
 import { UndoCard } from "@/backups/undo-card";
+import { useKeptRestores } from "@/backups/use-kept-restore";
 import { Avatar } from "@/components/ui/avatar";
 import { CountBadge, type Environment } from "@/components/ui/badge";
 import { ButtonLink, TextLink } from "@/components/ui/button";
@@ -25,24 +26,28 @@ interface RestoreResultProps {
 /** "Restored" or "Restored with N skipped": what is there now, and the way back. */
 export function RestoreResult({ engine, connection, environment, job, mayRestore }: RestoreResultProps) {
   const outcome = outcomeOf(job);
-  const replaced = outcome.restoreId !== null;
-  const open = replaced ? connection : outcome.openConnection;
+  const isReplaced = outcome.restoreId !== null;
+  const kept = useKeptRestores(engine, connection, { enabled: isReplaced });
+  const isUndone = kept.data?.restores.find((entry) => entry.id === outcome.restoreId)?.state === "undone";
+  const open = isReplaced ? connection : outcome.openConnection;
+  const link =
+    open === null ? undefined : (
+      <ButtonLink href={placeHref(engine, open, outcome)}>
+        <ArrowUpRight aria-hidden />
+        Open {ENGINES[engine].sections[1]?.label.toLowerCase()}
+      </ButtonLink>
+    );
   return (
     <>
-      <ResultBanner
-        outcome={outcome.skipped.length > 0 ? "partly" : "done"}
-        title={capitalised(outcome.word)}
-        end={
-          open === null ? undefined : (
-            <ButtonLink href={placeHref(engine, open, outcome)}>
-              <ArrowUpRight aria-hidden />
-              Open {ENGINES[engine].sections[1]?.label.toLowerCase()}
-            </ButtonLink>
-          )
-        }
-      >
-        <Sentence engine={engine} outcome={outcome} job={job} />
-      </ResultBanner>
+      {isUndone ? (
+        <ResultBanner outcome="partly" title="Undone since" end={link}>
+          What was live in {outcome.target} before this restore is live again. The restored copy is kept aside.
+        </ResultBanner>
+      ) : (
+        <ResultBanner outcome={outcome.skipped.length > 0 ? "partly" : "done"} title={capitalised(outcome.word)} end={link}>
+          <Sentence engine={engine} outcome={outcome} job={job} />
+        </ResultBanner>
+      )}
       <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_372px]">
         <div className="flex min-w-0 flex-col gap-4">
           <Skipped skipped={outcome.skipped} engine={engine} />
@@ -78,13 +83,13 @@ function Sentence({ engine, outcome, job }: { engine: EngineId; outcome: Restore
         ? `${formatCounted(outcome.objects.length, { one: "object", many: "objects" })}, ${formatCounted(total, ENGINES[engine].itemWord)}, all counts equal to the manifest. `
         : null}
       {outcome.note === "" ? null : `${capitalised(outcome.note)}. `}
-      Now at {outcome.place}
       {job.endedAt === null || outcome.restoreId === null ? null : (
         <>
-          , live since <RelativeTime time={job.endedAt} show="moment" />
+          Live since <RelativeTime time={job.endedAt} show="moment" />.{" "}
         </>
       )}
-      {took === null ? "." : `, took ${formatDuration(took)}.`}
+      {took === null ? null : `Took ${formatDuration(took)}. `}
+      Now at {outcome.place}.
     </>
   );
 }

@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { SwapView } from "@/backups/backups.schema";
 import { type KeptAction, KeptRestoreDialog } from "@/backups/kept-restore-dialog";
 import { RunningJob } from "@/backups/running-job";
+import { isChangeable, useKeptRestores } from "@/backups/use-kept-restore";
 import type { Environment } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Note } from "@/components/ui/note";
@@ -13,9 +14,6 @@ import { RelativeTime, useNow } from "@/components/ui/relative-time";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import type { EngineId } from "@/engines";
 import { formatBytes, formatDuration } from "@/lib/format";
-import { PASSIVE, trpc } from "@/trpc/client";
-
-const REFRESH_MS = 5_000;
 
 interface UndoCardProps {
   engine: EngineId;
@@ -28,7 +26,7 @@ interface UndoCardProps {
 
 /** What is kept of one restore, for how long, and the way back. */
 export function UndoCard({ engine, connection, environment, id, mayRestore }: UndoCardProps) {
-  const list = trpc[engine].restores.list.useQuery({ connection, limit: 100 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
+  const list = useKeptRestores(engine, connection);
   const [action, setAction] = useState<KeptAction | null>(null);
   const [jobId, setJobId] = useState<string | null>(null);
   const restore = list.data?.restores.find((entry) => entry.id === id);
@@ -88,8 +86,6 @@ export function UndoCard({ engine, connection, environment, id, mayRestore }: Un
     </>
   );
 }
-
-export const isChangeable = ({ state }: SwapView): boolean => state === "restored" || state === "undone";
 
 function Kept({ restore }: { restore: SwapView }) {
   const now = useNow();

@@ -26,6 +26,7 @@ export interface DatabaseState {
 export function DatabaseCard({ connection, overview, error, backups, now }: DatabaseState & { now: string }) {
   const info = overview?.info;
   const good = backups?.find((backup) => backup.state === "complete" && backup.verifiedAt !== null);
+  const proved = lastProof(backups);
   const size = info?.sizeBytes ?? info?.memoryBytes ?? null;
   return (
     <Panel className="flex flex-col">
@@ -86,8 +87,17 @@ export function DatabaseCard({ connection, overview, error, backups, now }: Data
         </dd>
         <dt className="text-fg-2">Last proof</dt>
         <dd className="flex items-center justify-end gap-2 font-medium">
-          <Star aria-hidden className="size-3.5 text-fg-3" />
-          never
+          {proved ? (
+            <>
+              <Star aria-hidden className="size-3.5 fill-gold text-gold" />
+              <RelativeTime time={proved} />
+            </>
+          ) : (
+            <>
+              <Star aria-hidden className="size-3.5 text-fg-3" />
+              none in 30 days
+            </>
+          )}
         </dd>
       </dl>
       <div className="border-t border-line-soft px-4 py-3">
@@ -95,4 +105,10 @@ export function DatabaseCard({ connection, overview, error, backups, now }: Data
       </div>
     </Panel>
   );
+}
+
+/** When a backup of the last thirty days was last restored aside and compared. */
+function lastProof(backups: DatabaseState["backups"]): string | null {
+  const times = (backups ?? []).flatMap((backup) => (backup.state === "complete" && backup.provedAt !== null ? [backup.provedAt] : []));
+  return times.toSorted().at(-1) ?? null;
 }

@@ -1,20 +1,21 @@
 "use client";
-import { ArrowLeft, CircleX } from "lucide-react";
+import { ArrowLeft } from "lucide-react";
+import { JobLog } from "@/backups/job-log";
 import { RunningJob } from "@/backups/running-job";
 import { QueryError } from "@/components/query-error";
 import { StateBadge } from "@/components/ui/badge";
 import { ButtonLink } from "@/components/ui/button";
-import { CopyButton } from "@/components/ui/copy-button";
 import { KeyValueList } from "@/components/ui/key-value-list";
 import { PageBody, PageHeader } from "@/components/ui/page-header";
-import { ListRow, Panel, PanelBody, PanelHead } from "@/components/ui/panel";
+import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import { ENGINES, type EngineId } from "@/engines";
 import { formatDuration } from "@/lib/format";
-import { jobTitle } from "@/lib/job-words";
+import { jobText, jobTitle } from "@/lib/job-words";
 import { type RouterOutputs, trpc } from "@/trpc/client";
 import { JOB_BADGE } from "../jobs.panel";
+import { JobOutcome } from "./job-outcome";
 
 type Job = RouterOutputs["jobs"]["get"];
 
@@ -30,6 +31,7 @@ export function JobPanel({ id }: { id: string }) {
     );
   const job = query.data;
   const engine = job.connectionId.split("/")[0] as EngineId;
+  const connection = job.connectionId.slice(engine.length + 1);
   return (
     <PageBody>
       <PageHeader
@@ -38,7 +40,7 @@ export function JobPanel({ id }: { id: string }) {
             <ArrowLeft aria-hidden />
           </ButtonLink>
         }
-        title={`${jobTitle(job.kind)} of ${ENGINES[engine].label} / ${job.connectionId.slice(engine.length + 1)}`}
+        title={titleOf(job, `${ENGINES[engine].label} / ${connection}`)}
         badges={<StateBadge state={JOB_BADGE[job.state]}>{job.state}</StateBadge>}
         note={<code className="font-mono">{job.id}</code>}
         end={
@@ -48,19 +50,9 @@ export function JobPanel({ id }: { id: string }) {
         }
       />
       {job.endedAt === null ? <RunningJob jobId={id} onEnd={() => void query.refetch()} /> : null}
-      {job.error ? (
-        <Panel>
-          <ul>
-            <ListRow
-              icon={<CircleX className="text-red" aria-hidden />}
-              title={job.error.message}
-              detail={[job.error.fix, job.error.detail].filter(Boolean).join(" ")}
-            />
-          </ul>
-        </Panel>
-      ) : null}
+      <JobOutcome job={job} engine={engine} connection={connection} />
       <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_332px]">
-        <LogPanel job={job} />
+        <JobLog log={job.log} />
         <Panel>
           <PanelHead title="Facts" />
           <PanelBody className="py-2">
@@ -72,28 +64,25 @@ export function JobPanel({ id }: { id: string }) {
   );
 }
 
-function LogPanel({ job }: { job: Job }) {
-  return (
-    <Panel>
-      <PanelHead
-        title="Log"
-        note={`${job.log.length} lines`}
-        end={<CopyButton label="Copy the log" text={() => job.log.map((line) => `${line.at} ${line.text}`).join("\n")} />}
-      />
-      <PanelBody className="py-2">
-        {job.log.length === 0 ? <p className="py-2 text-fg-2">Nothing was written yet.</p> : null}
-        <ol className="flex flex-col gap-1 py-2 font-mono text-12" aria-live="polite">
-          {job.log.map((line) => (
-            <li key={line.id} className="flex gap-4">
-              <span className="shrink-0 text-fg-3">{line.at.slice(11, 23)}</span>
-              <span className="min-w-0 break-words">{line.text}</span>
-            </li>
-          ))}
-        </ol>
-      </PanelBody>
-    </Panel>
-  );
+/** "Undo of the restore of foundry, PostgreSQL / main" */
+function titleOf(job: Job, place: string): string {
+  const target = jobText(job.request, "target");
+  switch (job.kind) {
+    case "restore":
+      return `Restore into ${target}, ${place}`;
+    case "undo":
+      return `Undo of the restore of ${target}, ${place}`;
+    case "drop":
+      return `Freeing what is kept of ${target}, ${place}`;
+    case "drill":
+      return `Proof drill of ${place}`;
+    default:
+      return `${jobTitle(job.kind)} of ${place}`;
+  }
 }
+
+const FACT_LABELS: Record<string, string> = { backupId: "Backup", restoreId: "Restore", replace: "Replaces" };
+const asText = (value: unknown): string => (typeof value === "string" ? value : value === true ? "what is live" : JSON.stringify(value));
 
 function facts(job: Job) {
   const took = job.startedAt !== null && job.endedAt !== null ? formatDuration((Date.parse(job.endedAt) - Date.parse(job.startedAt)) / 1000) : null;
@@ -104,8 +93,8 @@ function facts(job: Job) {
     ...(job.endedAt === null ? [] : [{ label: "Ended", value: <RelativeTime time={job.endedAt} show="exact" /> }]),
     ...(took === null ? [] : [{ label: "Took", value: took }]),
     ...Object.entries(job.request).map(([label, value]) => ({
-      label: label === "backupId" ? "Backup" : label.charAt(0).toUpperCase() + label.slice(1),
-      value: typeof value === "string" ? value : JSON.stringify(value),
+      label: FACT_LABELS[label] ?? label.charAt(0).toUpperCase() + label.slice(1),
+      value: asText(value),
       mono: true,
     })),
     ...(typeof job.outcome?.["word"] === "string" ? [{ label: "Outcome", value: job.outcome["word"] }] : []),

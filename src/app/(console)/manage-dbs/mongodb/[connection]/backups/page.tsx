@@ -11,11 +11,14 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function Page({ params }: Props) {
   const page = await openConnectionPage("mongodb", params);
-  await prefetched(api.mongodb.backups.list.prefetch({ connection: page.name, limit: 200 }));
+  await prefetched(
+    api.mongodb.backups.list.prefetch({ connection: page.name, limit: 200 }),
+    api.mongodb.restores.list.prefetch({ connection: page.name, limit: 100 }),
+  );
   return (
     <HydrateClient>
       <ConnectionFrame page={page}>
-        <BackupsPanel engine="mongodb" connection={page.name} may={mayOf(page)} />
+        <BackupsPanel engine="mongodb" connection={page.name} environment={page.environment} may={mayOf(page)} />
       </ConnectionFrame>
     </HydrateClient>
   );

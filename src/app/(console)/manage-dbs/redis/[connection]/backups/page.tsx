@@ -11,11 +11,14 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 
 export default async function Page({ params }: Props) {
   const page = await openConnectionPage("redis", params);
-  await prefetched(api.redis.backups.list.prefetch({ connection: page.name, limit: 200 }));
+  await prefetched(
+    api.redis.backups.list.prefetch({ connection: page.name, limit: 200 }),
+    api.redis.restores.list.prefetch({ connection: page.name, limit: 100 }),
+  );
   return (
     <HydrateClient>
       <ConnectionFrame page={page}>
-        <BackupsPanel engine="redis" connection={page.name} may={mayOf(page)} />
+        <BackupsPanel engine="redis" connection={page.name} environment={page.environment} may={mayOf(page)} />
       </ConnectionFrame>
     </HydrateClient>
   );
