@@ -121,9 +121,9 @@ export async function startUndo(change: Change): Promise<{ jobId: string }> {
   const newest = await keptSwapOf(connection.id);
   if (newest && newest.id !== row.id)
     throw new AppError("CONFLICT", "A later restore has replaced this one's result", { fix: `Undo or drop the restore of ${newest.created_at} first.` });
-  const { jobId } = await startJob({ kind: "undo", connection, user, request: { restoreId: row.id, target: row.target } }, (context) =>
-    runUndo(change, context),
-  );
+  // What is to be live afterwards: after a crash the sweep compares it with what is.
+  const request = { restoreId: row.id, target: row.target, wanted: row.state === "restored" ? "before" : "restored" };
+  const { jobId } = await startJob({ kind: "undo", connection, user, request }, (context) => runUndo(change, context));
   return { jobId };
 }
 

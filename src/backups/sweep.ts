@@ -43,8 +43,8 @@ async function sweepJob(job: JobRow, engineOf: (connectionId: string) => BackupE
     if (endChild(child)) await insertLine(job.id, `ended the process ${child.pid} that was left running`);
   }
   await removeScratch(job.id);
-  const request = JSON.parse(job.request) as { target?: string; replace?: boolean };
-  if (job.kind === "restore" && request.replace && (await sweepSwap(job, engineOf))) return;
+  const request = JSON.parse(job.request) as SwapRequest;
+  if ((request.replace || request.wanted) && (await sweepSwap(job, request, engineOf))) return;
   let detail: string | null = null;
   if ((job.kind === "restore" || job.kind === "drill") && request.target) {
     try {
@@ -60,33 +60,33 @@ async function sweepJob(job: JobRow, engineOf: (connectionId: string) => BackupE
   await insertLine(job.id, "failed: the console stopped while this ran");
 }
 
-/** A restore that had begun to swap is finished or taken back. @returns false when it had not, and is swept as any other */
-async function sweepSwap(job: JobRow, engineOf: (connectionId: string) => BackupEngine): Promise<boolean> {
+interface SwapRequest {
+  target?: string;
+  replace?: boolean;
+  /** Of an undo: the restore it exchanges, and what it wants to be live. */
+  restoreId?: string;
+  wanted?: "restored" | "before";
+}
+
+/** A swap or an exchange that had begun is finished or taken back. @returns false when none had, and the job is swept as any other */
+async function sweepSwap(job: JobRow, request: SwapRequest, engineOf: (connectionId: string) => BackupEngine): Promise<boolean> {
   const ended = { ended_at: new Date().toISOString() };
+  const { target = "", restoreId = job.id, wanted = "restored" } = request;
+  const fail = async (message: string, detail: string | null, fix = CRASHED.fix) => {
+    await insertLine(job.id, message);
+    await updateJob(job.id, { ...ended, state: "failed", error: JSON.stringify({ ...CRASHED, message, fix, detail }) });
+  };
   try {
-    const live = await settleAfterCrash(job.id, engineOf);
+    const live = await settleAfterCrash(restoreId, engineOf);
     if (live === null) return false;
-    if (live === "restored") {
-      const { target } = JSON.parse(job.request) as { target: string };
-      const outcome = { word: "restored", place: target, target, restoreId: job.id, note: "the console stopped during the swap; the swap was found whole" };
-      await insertLine(job.id, "restored: the console stopped during the swap, which was found whole, or was finished, at its next start");
+    if (live === wanted) {
+      await insertLine(job.id, "the console stopped during the swap, which was found whole or was finished");
+      const outcome = { word: wanted === "restored" ? "restored" : "undone", place: target, target, restoreId };
       await updateJob(job.id, { ...ended, state: "succeeded", outcome: JSON.stringify(outcome) });
-    } else {
-      await insertLine(job.id, "failed, nothing changed: the console stopped during the swap, which was taken back");
-      await updateJob(job.id, {
-        ...ended,
-        state: "failed",
-        error: JSON.stringify({ ...CRASHED, message: "The console stopped during the swap, which was taken back; nothing changed" }),
-      });
-    }
+    } else await fail("The console stopped during the swap, which was taken back; nothing changed", null);
   } catch (error) {
     const detail = `The console looks again every minute and finishes or takes back the swap; both states are kept. ${error instanceof Error ? error.message : ""}`;
-    await insertLine(job.id, "the console stopped during the swap; it is not known yet which state is live");
-    await updateJob(job.id, {
-      ...ended,
-      state: "failed",
-      error: JSON.stringify({ ...CRASHED, message: "The console stopped during the swap", fix: "Look at the restores of this connection.", detail }),
-    });
+    await fail("The console stopped during the swap; it is not known yet which state is live", detail, "Look at the restores of this connection.");
     logger().error({ jobId: job.id, error }, "a swap could not be settled");
   }
   return true;

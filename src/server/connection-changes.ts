@@ -7,6 +7,7 @@ import { ENGINES } from "@/engines";
 import type { Connection, Environment } from "@/server/connection";
 import { addressOf, buildConnection, secretBinding } from "@/server/connections";
 import { controlPlane, controlPlanePath, dataDir, isConsoleFile, realPath } from "@/server/control-plane/database";
+import { keptSwapOf } from "@/server/control-plane/swaps.repo";
 import { AppError } from "@/server/errors";
 import { seal } from "@/server/secrets";
 
@@ -131,6 +132,7 @@ export async function editConnection(
 ): Promise<void> {
   const row = await controlPlane().selectFrom("connections").selectAll().where("id", "=", id).executeTakeFirst();
   if (!row) throw new AppError("NOT_FOUND", "There is no such connection that can be edited", { fix: "Connections of the environment are changed there." });
+  if (change.url !== undefined || change.database !== row.database) await assertNothingKept(id);
   const target = change.url === undefined ? {} : replacedTarget({ ...change, url: change.url, engine: row.engine, name: row.name });
   await controlPlane()
     .updateTable("connections")
@@ -144,8 +146,18 @@ function replacedTarget(parts: ConnectionParts): { address: string; secret: stri
   return { address: connection.address, secret: seal(connection.url.reveal(), secretBinding(connection.id, connection.address)) };
 }
 
+/** What a restore keeps for undo lies on the server that the connection names. */
+async function assertNothingKept(id: string): Promise<void> {
+  const kept = await keptSwapOf(id);
+  if (!kept) return;
+  throw new AppError("CONFLICT", `The restore of ${kept.target} on this connection can still be undone`, {
+    fix: "Drop what is kept of it first: Backups, under the restores that can be undone.",
+  });
+}
+
 /** Forgets a connection. Grants stay: one added later under the same name must not be open to whom it was closed. */
 export async function removeConnection(id: string): Promise<void> {
+  await assertNothingKept(id);
   const removed = await controlPlane().deleteFrom("connections").where("id", "=", id).executeTakeFirst();
   if (removed.numDeletedRows === 0n)
     throw new AppError("NOT_FOUND", "There is no such connection that can be removed", { fix: "Connections of the environment are changed there." });
