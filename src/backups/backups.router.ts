@@ -1,6 +1,8 @@
 import "server-only";
 /** The backup procedures of one engine, the same for all four. */
 import { z } from "zod";
+import { Approval } from "@/backups/approvals.schema";
+import { passTwoPersonRule } from "@/backups/approvals.service";
 import { BackupDetail, BackupPage, FileTicket } from "@/backups/backups.schema";
 import { backupOf, createBackup, storedArtefact, verifyBackup } from "@/backups/backups.service";
 import { RestorePlan, RestoreTarget, type BackupEngine } from "@/backups/engine";
@@ -116,22 +118,29 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
     restore: procedure
       .action("restore")
       .meta({ openapi: { method: "POST", path: `${path}/{id}/restore`, tags, summary: "Restore into a new place, or replace what is live: all or nothing" } })
-      .input(BackupId.extend({ ...target, confirm: z.string().max(200), idempotencyKey }))
-      .output(JobStarted)
+      .input(BackupId.extend({ ...target, confirm: z.string().max(200), idempotencyKey, approvalId: z.string().min(1).max(40).optional() }))
+      .output(z.object({ jobId: z.string().nullable(), approval: Approval.nullable() }))
       .mutation(async ({ ctx, input }) => {
         requireTypedName(input.confirm, input.target);
         requireRecentSignIn(ctx.principal);
         const backup = await backupOf(ctx.connection.id, input.id);
         await storedArtefact(backup);
-        return startRestore({
-          backup,
+        const restore = { backup, target: targetOf(input) };
+        const passed = await passTwoPersonRule(ctx, { ...restore, approvalId: input.approvalId });
+        if (passed.waiting) return { jobId: null, approval: passed.waiting };
+        const { jobId } = await startRestore({
+          ...restore,
           connection: ctx.connection,
           engine,
-          target: targetOf(input),
           user: { id: ctx.principal.userId, name: ctx.principal.name },
           idempotencyKey: input.idempotencyKey,
           addConnection: (parts) => addRestoredConnection({ origin: ctx.connection, createdBy: ctx.principal.userId, ...parts }),
+        }).catch(async (error: unknown) => {
+          await passed.settled(null);
+          throw error;
         });
+        await passed.settled(jobId);
+        return { jobId, approval: null };
       }),
   });
 }

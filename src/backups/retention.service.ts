@@ -10,7 +10,7 @@ import { appendAudit, completeAudit } from "@/server/audit";
 import { type BackupRow, findBackup, listBackups } from "@/server/control-plane/backups.repo";
 import { controlPlane } from "@/server/control-plane/database";
 import type { ControlPlane } from "@/server/control-plane/schema";
-import { deleteSetting } from "@/server/control-plane/settings.repo";
+import { deleteSetting, settingsOf } from "@/server/control-plane/settings.repo";
 import { AppError } from "@/server/errors";
 import { LIMITS } from "@/server/limits";
 import { logger } from "@/server/logger";
@@ -108,8 +108,7 @@ async function removeNoted(fileName: string): Promise<void> {
 
 /** Files of deleted backups that a crash left in the store. Called at boot. */
 export async function sweepRemoved(): Promise<void> {
-  const notes = await controlPlane().selectFrom("settings").select("key").where("key", "like", `${NOTE}%`).execute();
-  for (const { key } of notes) await removeNoted(key.slice(NOTE.length));
+  for (const { key } of await settingsOf(NOTE)) await removeNoted(key.slice(NOTE.length));
 }
 
 export interface RetentionRule {

@@ -222,7 +222,7 @@ describe("the procedure", () => {
     expect(await codeOf(callAs(stale).restore({ id, target, confirm: target }))).toBe("FORBIDDEN");
     expect(await jobs()).toBe(before);
     const { jobId } = await callAs({ ...stale, kind: "token" }).restore({ id, target, confirm: target });
-    expect((await shop.ended(jobId)).state).toBe("succeeded");
+    expect((await shop.ended(jobId ?? "")).state).toBe("succeeded");
   });
 
   test("plan says what would be refused, and changes nothing", async () => {

@@ -38,6 +38,10 @@ const backups = (names: Names): Record<string, Rule> => ({
   // The id of no backup: the others need theirs.
   "backups.remove": { action: "administer", input: { id: "sq-never", confirm: "sq-never" } },
   "backups.drill": { action: "restore", input: { id: names.backupId } },
+  "approvals.list": { action: "read" },
+  "approvals.approve": { action: "restore", input: { id: "0123456789ab", confirm: "x" } },
+  "approvals.refuse": { action: "restore", input: { id: "0123456789ab" } },
+  "approvals.require": { action: "administer", input: { required: false } },
   "restores.list": { action: "read" },
   "restores.undo": { action: "restore", input: { id: "0123456789ab", confirm: "x" } },
   "restores.drop": { action: "restore", input: { id: "0123456789ab", confirm: "x" } },

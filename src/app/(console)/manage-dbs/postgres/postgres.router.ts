@@ -1,4 +1,5 @@
 import "server-only";
+import { createApprovalsRouter } from "@/backups/approvals.router";
 import { createBackupsRouter } from "@/backups/backups.router";
 import { createRestoresRouter } from "@/backups/restores.router";
 import { createTablesRouter } from "@/sql/tables.router";
@@ -11,5 +12,6 @@ export const postgresRouter = router({
   ...createServerProcedures("postgres", postgresServer),
   tables: createTablesRouter("postgres", postgresTables),
   backups: createBackupsRouter("postgres", postgresServer.backup),
+  approvals: createApprovalsRouter("postgres"),
   restores: createRestoresRouter("postgres", postgresServer.backup),
 });

@@ -1,4 +1,5 @@
 import "server-only";
+import { createApprovalsRouter } from "@/backups/approvals.router";
 import { createBackupsRouter } from "@/backups/backups.router";
 import { createRestoresRouter } from "@/backups/restores.router";
 import { createServerProcedures } from "@/trpc/engine-procedures";
@@ -10,5 +11,6 @@ export const redisRouter = router({
   ...createServerProcedures("redis", redisServer),
   keys: keysRouter,
   backups: createBackupsRouter("redis", redisServer.backup),
+  approvals: createApprovalsRouter("redis"),
   restores: createRestoresRouter("redis", redisServer.backup),
 });
