@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { Connection } from "@/server/connection";
 import { testConnection } from "@/test/connections";
@@ -79,9 +80,14 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 async function untilAnswers(port: number): Promise<void> {
-  const driver = new Redis({ port, protocol: 2, retryStrategy: () => 20, maxRetriesPerRequest: 500 });
+  // Without the driver's own check, which waits a second while a server loads its data.
+  const driver = new Redis({ port, protocol: 2, retryStrategy: () => 20, maxRetriesPerRequest: 500, enableReadyCheck: false });
   driver.on("error", () => undefined);
   // A server with a password answers NOAUTH, which is an answer too.
-  await driver.ping().catch((error: Error) => (error.message.startsWith("NOAUTH") ? undefined : Promise.reject(error)));
+  for (let isLoading = true; isLoading;) {
+    const answer = await driver.ping().catch((error: Error) => (/^(NOAUTH|LOADING)/.test(error.message) ? error.message : Promise.reject(error)));
+    isLoading = answer.startsWith("LOADING");
+    if (isLoading) await delay(10);
+  }
   driver.disconnect();
 }
