@@ -10,6 +10,7 @@ import { damaged, objectName } from "@/app/(console)/manage-dbs/postgres/postgre
 const LINE_FEED = 0x0a;
 const NAME = String.raw`(?:"(?:[^"]|"")*"|[^\s".,()]+)`;
 const COPY = new RegExp(String.raw`^COPY (${NAME})\.(${NAME}) +(?:\(${NAME}(?:, ${NAME})*\) )?FROM stdin;$`, "s");
+const COLUMNS = new RegExp(String.raw`^COPY ${NAME}\.${NAME} +\((${NAME}(?:, ${NAME})*)\) FROM stdin;\s*$`, "s");
 /** The statement of one table: 1,600 columns of 63 four-byte characters, with line feeds in their names. */
 const STATEMENT_MAX = 1024 * 1024;
 
@@ -76,6 +77,8 @@ export interface CountedTable {
   rows: number;
   bytes: number;
   checksum: string;
+  /** Of the rows in any order; only where asked for. */
+  sum?: string;
 }
 
 export const countedTable = ({ rows, bytes, checksum }: CopyRows): CountedTable => ({ rows, bytes, checksum });
@@ -148,6 +151,12 @@ export class RowCounter {
     if (this.tables.has(name)) throw damaged(`the rows of ${name} are in it twice`);
     this.#table = { name, copy: new CopyRows() };
   }
+}
+
+/** The columns of `COPY schema.table (columns) FROM stdin;`; none for a table without any. */
+export function copyColumns(statement: string): string[] {
+  const list = COLUMNS.exec(statement)?.[1] ?? "";
+  return [...list.matchAll(new RegExp(NAME, "g"))].map((match) => unquoted(match[0]));
 }
 
 const unquoted = (name: string): string => (name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name);

@@ -1,4 +1,5 @@
 import "server-only";
+import { decoderOf, encodingOf } from "@/app/(console)/manage-dbs/postgres/postgres.archive-encoding";
 import { AppError } from "@/server/errors";
 
 /**
@@ -17,6 +18,10 @@ export interface TocEntry {
   owner: string;
   tablespace: string | null;
   definition: string | null;
+  /** `COPY schema.table (columns) FROM stdin;`, of rows only; null also where they are written as INSERT statements. */
+  copyStatement: string | null;
+  /** Ids of the entries it rests on. */
+  dependencies: number[];
   /** Rows or large objects follow in a data block with this id. */
   hasData: boolean;
 }
@@ -26,7 +31,7 @@ export interface ArchiveToc {
   version: string;
   /** Major version of the oldest pg_restore that reads it. */
   toolMajor: number;
-  compressed: boolean;
+  compression: "none" | "gzip" | "lz4" | "zstd";
   database: string;
   serverVersion: string;
   dumpVersion: string;
@@ -34,16 +39,18 @@ export interface ArchiveToc {
 }
 
 const TOOL_MAJORS: Record<string, number> = { "1.14": 12, "1.15": 16, "1.16": 17 };
+const ALGORITHMS: readonly (ArchiveToc["compression"] | undefined)[] = ["none", "gzip", "lz4", "zstd"];
 const MAGIC = Buffer.from("PGDMP");
 const FORMAT_CUSTOM = 1;
+const FORMAT_TAR = 3;
 const BLOCK_DATA = 1;
 const BLOCK_LARGE_OBJECTS = 3;
 const STRING_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Told of what is inside the data blocks, in order, as it passes: the bytes as they lie in the file, compressed where the archive is. */
 export interface BlockListener {
-  /** A block begins, or the next large object inside one. */
-  begin(entry: TocEntry): void;
+  /** A block begins, or the next large object inside one, with its OID. */
+  begin(entry: TocEntry, largeObject?: number): void;
   /** A view of the chunk that is being walked: copy it to keep it. */
   data(bytes: Buffer): void;
   end(entry: TocEntry): void;
@@ -138,8 +145,12 @@ export class ArchiveWalk {
     this.#integerBytes = this.#byte();
     this.#offsetBytes = this.#byte();
     if (this.#integerBytes !== 4 || this.#offsetBytes > 8) throw damaged("its header makes no sense");
-    if (this.#byte() !== FORMAT_CUSTOM) throw damaged("it is a pg_dump archive of another format than custom");
-    const compressed = (minor >= 15 ? this.#byte() : this.#integer()) !== 0;
+    const format = this.#byte();
+    if (format !== FORMAT_CUSTOM)
+      throw damaged(`it is the table of contents of ${format === FORMAT_TAR ? "pg_dump's tar format" : "pg_dump's directory format"}`);
+    // A level until 1.14, then an algorithm.
+    const compression = minor >= 15 ? ALGORITHMS[this.#byte()] : this.#integer() === 0 ? "none" : "gzip";
+    if (compression === undefined) throw damaged("its header makes no sense");
     // Second, minute, hour, day, month, year and daylight saving of the dump.
     for (let part = 0; part < 7; part += 1) this.#integer();
     const [database, serverVersion, dumpVersion] = [this.#text(), this.#text(), this.#text()];
@@ -148,7 +159,7 @@ export class ArchiveWalk {
     this.#pending = {
       version,
       toolMajor,
-      compressed,
+      compression,
       database: database ?? "",
       serverVersion: serverVersion ?? "",
       dumpVersion: dumpVersion ?? "",
@@ -160,6 +171,8 @@ export class ArchiveWalk {
 
   #pending: ArchiveToc | null = null;
   #minor = 14;
+  /** Everything in an archive is in the encoding that its first entry names. */
+  #decode = decoderOf("UTF8");
 
   #toEntries(): void {
     this.#state = this.#entriesLeft > 0 ? "entries" : "block";
@@ -180,14 +193,15 @@ export class ArchiveWalk {
     this.#integer();
     const definition = this.#text();
     this.#text();
-    this.#text();
+    const copyStatement = this.#text();
     const schema = this.#text();
     const tablespace = this.#text();
     this.#text();
     if (this.#minor >= 16) this.#integer();
     const owner = this.#text() ?? "";
     this.#text();
-    while (this.#text() !== null);
+    const dependencies: number[] = [];
+    for (let other = this.#text(); other !== null; other = this.#text()) dependencies.push(Number(other));
     this.#bytes(1 + this.#offsetBytes);
     const entry = {
       id,
@@ -197,9 +211,12 @@ export class ArchiveWalk {
       owner,
       tablespace: tablespace === "" ? null : tablespace,
       definition,
+      copyStatement: copyStatement === "" ? null : copyStatement,
+      dependencies,
       hasData,
     };
     this.#pending?.entries.push(entry);
+    if (kind === "ENCODING") this.#decode = decoderOf(encodingOf(definition));
     if (hasData) this.#withData.set(id, entry);
     this.#entriesLeft -= 1;
     this.#toEntries();
@@ -218,9 +235,9 @@ export class ArchiveWalk {
   }
 
   #readLargeObject(): void {
-    const isLast = this.#integer() === 0;
-    this.#state = isLast ? "block" : "large object chunk";
-    if (!isLast && this.#entry) this.#listener?.begin(this.#entry);
+    const oid = this.#integer();
+    this.#state = oid === 0 ? "block" : "large object chunk";
+    if (oid !== 0 && this.#entry) this.#listener?.begin(this.#entry, oid);
   }
 
   #readChunk(after: "block" | "large object"): void {
@@ -254,7 +271,7 @@ export class ArchiveWalk {
     const length = this.#integer();
     if (length < 0) return null;
     if (length > STRING_BYTES_MAX) throw damaged("its table of contents makes no sense");
-    return this.#bytes(length).toString("utf8");
+    return this.#decode(this.#bytes(length));
   }
 }
 

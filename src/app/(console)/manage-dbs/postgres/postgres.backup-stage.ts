@@ -3,6 +3,7 @@ import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
 import { countLargeObjects, countRelations, LARGE_OBJECTS_NAME, listRelations } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
 import { detailsOf, nameProblem, readNeeds, type Details, type RestoreNeeds } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
+import { compareContent } from "@/app/(console)/manage-dbs/postgres/postgres.compare-content";
 import { readLive, replaceProblem } from "@/app/(console)/manage-dbs/postgres/postgres.replace-plan";
 import { swapStaged, type AtPoint } from "@/app/(console)/manage-dbs/postgres/postgres.swap";
 import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
@@ -47,6 +48,7 @@ export async function stageRestore(options: {
       objects,
       skipped: [],
       keep: () => keepAs({ connection, name, target: target.name }),
+      compareContent: () => compareContent({ artefact, connection, name, objects: artefact.manifest.objects, context, search }),
       ...(live ? { swap: (journal: Journal) => swapStaged({ connection, name, target: target.name, context, journal, at }) } : {}),
       discard: () => dropDatabase(connection, name),
     };

@@ -67,7 +67,7 @@ function openArchiveReader(tools: PostgresTools, context: Pick<JobContext, "chil
         throw unreadable(error);
       });
       counter.end();
-      const content = { toc, tables: counter.tables, largeObjects: counter.largeObjects };
+      const content = { toc, tables: counter.tables, largeObjects: counter.largeObjects, largeObjectsSum: null };
       assertComplete(content);
       return content;
     },

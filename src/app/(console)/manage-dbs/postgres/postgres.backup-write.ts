@@ -15,6 +15,7 @@ import {
 import { openOwnSession, reachedTarget, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { errorCode } from "@/app/(console)/manage-dbs/postgres/postgres.errors";
 import { isGone, startTool, toolEnvironment, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
+import { readTextForm, type TextForm } from "@/app/(console)/manage-dbs/postgres/postgres.text-form";
 import { findTools, type PostgresTools, type ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
 import type { ArtefactSink, JobContext, ManifestContent, ManifestObject } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
@@ -42,6 +43,7 @@ export async function writeBackup(options: { connection: Connection; sink: Artef
     if (!/^[0-9A-F-]+$/i.test(snapshot)) throw new AppError("INTERNAL", "PostgreSQL gave no snapshot", { fix: "Try again." });
     const facts = await readDatabaseFacts(session);
     const relations = await listRelations(session);
+    const textForm = await readTextForm(session);
     const tools = await findTools(Math.floor(facts.database.version_number / 10_000), search);
     context.log(`snapshot ${snapshot} of ${relations.length} relations, pg_dump ${tools.version}`);
     const environment = await toolEnvironment({ target, encrypted, scratchDir: context.scratchDir });
@@ -61,7 +63,7 @@ export async function writeBackup(options: { connection: Connection; sink: Artef
     context.progress({ phase: "Compare counts" });
     const objects = manifestObjects({ relations, counts, largeObjects, content });
     assertEqualCounts(objects, content);
-    return manifestContent({ facts, relations, objects, content, tools, database: target.database });
+    return manifestContent({ facts, relations, objects, content, tools, textForm, database: target.database });
   } catch (error) {
     if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled", { cause: error });
     throw own.explain(error);
@@ -259,9 +261,10 @@ function manifestContent(parts: {
   objects: ManifestObject[];
   content: ArchiveContent;
   tools: PostgresTools;
+  textForm: TextForm;
   database: string;
 }): ManifestContent {
-  const { facts, relations, objects, content, tools } = parts;
+  const { facts, relations, objects, content, tools, textForm } = parts;
   const { database } = facts;
   return {
     format: "pg_dump-custom",
@@ -285,6 +288,7 @@ function manifestContent(parts: {
       sequences: database.sequences,
       extensions: facts.extensions,
       roles: facts.roles,
+      textForm,
       readBack: { method: READ_WHILE_WRITTEN, objects: foundObjects(content) },
     },
   };

@@ -2,6 +2,7 @@ import "server-only";
 import { createApprovalsRouter } from "@/backups/approvals.router";
 import { createBackupsRouter } from "@/backups/backups.router";
 import { createRestoresRouter } from "@/backups/restores.router";
+import { createSchedulesRouter } from "@/backups/schedules.router";
 import { createTablesRouter } from "@/sql/tables.router";
 import { createServerProcedures } from "@/trpc/engine-procedures";
 import { router } from "@/trpc/init";
@@ -12,6 +13,7 @@ export const postgresRouter = router({
   ...createServerProcedures("postgres", postgresServer),
   tables: createTablesRouter("postgres", postgresTables),
   backups: createBackupsRouter("postgres", postgresServer.backup),
+  schedules: createSchedulesRouter("postgres"),
   approvals: createApprovalsRouter("postgres"),
   restores: createRestoresRouter("postgres", postgresServer.backup),
 });
