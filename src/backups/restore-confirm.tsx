@@ -28,7 +28,7 @@ export function RestoreConfirm({ engine, environment, live, input, plan, onStart
   const [typed, setTyped] = useState("");
   const [password, setPassword] = useState("");
   const key = useRef(crypto.randomUUID());
-  const restore = trpc[engine].backups.restore.useMutation({ onSuccess: ({ jobId }) => onStarted(jobId) });
+  const restore = trpc[engine].backups.restore.useMutation({ onSuccess: ({ jobId }) => jobId !== null && onStarted(jobId) });
   const reauthenticate = trpc.session.reauthenticate.useMutation();
   const needsPassword = restore.error?.data?.detail === "REAUTHENTICATE";
   const problem = reauthenticate.error ?? (needsPassword ? null : restore.error);

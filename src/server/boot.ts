@@ -1,6 +1,7 @@
 import "server-only";
 /** The start and the end of the process: settings, migrations, sweep, first admin, samples; and everything closed again. */
 import { runner, stopJobs } from "@/backups/jobs";
+import { runDueSchedules } from "@/backups/schedules.service";
 import { sweepAfterCrash } from "@/backups/sweep";
 import { tendSwaps } from "@/backups/swaps.service";
 import type { EngineId } from "@/engines";
@@ -34,6 +35,7 @@ export async function boot(): Promise<void> {
   logger().info({ boot: runner().bootId }, "console started");
   startSampling();
   startTending();
+  startSchedules();
   stopOnSignals();
 }
 
@@ -46,6 +48,17 @@ function startTending(): void {
   timer.unref();
   single("tending", () => timer);
   void tend();
+}
+
+const SCHEDULES_EVERY_MS = 15_000;
+
+/** Backups and drills at their times; what was due while the console was down is run now, once. */
+function startSchedules(): void {
+  const run = () => runDueSchedules(engineOf).catch((error: unknown) => logger().error({ error }, "running schedules failed"));
+  const timer = setInterval(() => void run(), SCHEDULES_EVERY_MS);
+  timer.unref();
+  single("scheduling", () => timer);
+  void run();
 }
 
 /** Samples the environment's connections, one after the other; one that is down costs its time-out and no more. */

@@ -38,6 +38,10 @@ const backups = (names: Names): Record<string, Rule> => ({
   // The id of no backup: the others need theirs.
   "backups.remove": { action: "administer", input: { id: "sq-never", confirm: "sq-never" } },
   "backups.drill": { action: "restore", input: { id: names.backupId } },
+  "schedules.list": { action: "read" },
+  "schedules.preview": { action: "read", input: { cron: "30 2 * * *" } },
+  "schedules.save": { action: "administer", input: { kind: "backup", cron: "30 2 * * *", enabled: false } },
+  "schedules.remove": { action: "administer", input: { id: "0123456789ab" } },
   "approvals.list": { action: "read" },
   "approvals.approve": { action: "restore", input: { id: "0123456789ab", confirm: "x" } },
   "approvals.refuse": { action: "restore", input: { id: "0123456789ab" } },
@@ -78,6 +82,7 @@ const collections: Record<string, Rule> = {
 };
 
 const consoleRules = (names: Names): Record<string, Rule> => ({
+  "backups.attention": { action: "read" },
   "backups.list": { action: "read" },
   "jobs.list": { action: "read" },
   "jobs.get": { action: "read", input: { id: names.jobId } },

@@ -79,3 +79,28 @@ export function strandedBackups(bootId: string): Promise<BackupRow[]> {
     .where("job_id", "not in", (jobs) => jobs.selectFrom("jobs").select("id").where("boot_id", "=", bootId).where("state", "in", ["queued", "running"]))
     .execute();
 }
+
+/** Backups whose last drill failed, where no later drill of the same connection went well. Newest first. */
+export function failedDrills(
+  connectionIds: readonly string[],
+): Promise<Pick<BackupRow, "id" | "connection_id" | "drill_error" | "drill_failed_at" | "started_at">[]> {
+  if (connectionIds.length === 0) return Promise.resolve([]);
+  return controlPlane()
+    .selectFrom("backups as failed")
+    .select(["id", "connection_id", "drill_error", "drill_failed_at", "started_at"])
+    .where("connection_id", "in", [...connectionIds])
+    .where("drill_failed_at", "is not", null)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("backups as proved")
+            .select("proved.id")
+            .whereRef("proved.connection_id", "=", "failed.connection_id")
+            .whereRef("proved.proved_at", ">", "failed.drill_failed_at"),
+        ),
+      ),
+    )
+    .orderBy("drill_failed_at", "desc")
+    .limit(50)
+    .execute();
+}

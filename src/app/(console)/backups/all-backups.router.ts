@@ -1,7 +1,10 @@
 import "server-only";
 import { z } from "zod";
+import { AttentionItem } from "@/backups/attention.schema";
+import { attentionFor } from "@/backups/attention.service";
 import { BackupPage } from "@/backups/backups.schema";
 import { backupSummary, cursorOf, parseCursor } from "@/backups/views";
+import type { Principal } from "@/server/auth/principal";
 import { listConnections } from "@/server/connections";
 import { listBackups } from "@/server/control-plane/backups.repo";
 import { effectiveRole } from "@/server/grants";
@@ -21,14 +24,27 @@ export const allBackupsRouter = router({
     )
     .output(BackupPage)
     .query(async ({ ctx, input }) => {
-      const visible: string[] = [];
-      for (const { id } of await listConnections()) {
-        if ((await effectiveRole(ctx.principal.userId, ctx.principal.role, id)) !== "none") visible.push(id);
-      }
+      const visible = await visibleConnections(ctx.principal);
       const before = parseCursor(input.before);
       const since = input.sinceDays === undefined ? undefined : new Date(Date.now() - input.sinceDays * 86_400_000).toISOString();
       const rows = await listBackups({ connectionIds: visible, since, limit: input.limit, before: before && { startedAt: before.time, id: before.id } });
       const last = rows.at(-1);
       return { backups: rows.map(backupSummary), nextCursor: rows.length === input.limit && last ? cursorOf(last.started_at, last.id) : null };
     }),
+
+  attention: procedure
+    .action("read")
+    .meta({
+      openapi: { method: "GET", path: "/backups/attention", tags: ["backups"], summary: "Failed schedules and drills, unsettled restores, waiting approvals" },
+    })
+    .output(z.object({ items: z.array(AttentionItem) }))
+    .query(async ({ ctx }) => ({ items: await attentionFor(ctx.principal, await visibleConnections(ctx.principal)) })),
 });
+
+async function visibleConnections(principal: Principal): Promise<string[]> {
+  const visible: string[] = [];
+  for (const { id } of await listConnections()) {
+    if ((await effectiveRole(principal.userId, principal.role, id)) !== "none") visible.push(id);
+  }
+  return visible;
+}

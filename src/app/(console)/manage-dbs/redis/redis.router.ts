@@ -2,6 +2,7 @@ import "server-only";
 import { createApprovalsRouter } from "@/backups/approvals.router";
 import { createBackupsRouter } from "@/backups/backups.router";
 import { createRestoresRouter } from "@/backups/restores.router";
+import { createSchedulesRouter } from "@/backups/schedules.router";
 import { createServerProcedures } from "@/trpc/engine-procedures";
 import { router } from "@/trpc/init";
 import { keysRouter } from "./keys/keys.router";
@@ -11,6 +12,7 @@ export const redisRouter = router({
   ...createServerProcedures("redis", redisServer),
   keys: keysRouter,
   backups: createBackupsRouter("redis", redisServer.backup),
+  schedules: createSchedulesRouter("redis"),
   approvals: createApprovalsRouter("redis"),
   restores: createRestoresRouter("redis", redisServer.backup),
 });
