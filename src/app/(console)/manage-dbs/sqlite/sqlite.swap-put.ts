@@ -16,7 +16,8 @@ import { attachLive, carryOver, carryOverRest } from "./sqlite.carry-over.ts";
 import type { PutRequest, PutResult, Report } from "./sqlite.swap-protocol.ts";
 
 const RETRY_MS = 25;
-const STEP_PAGES = 2_000;
+const COPY_PAGES = 2_000;
+const WRITE_PAGES = 500;
 const WHOLE = 2 ** 31 - 1;
 /** How long a copy may go on restarting because others write, before it takes one locked step. */
 const COPY_RESTARTS_MAX_MS = 10_000;
@@ -141,7 +142,7 @@ async function copyAside(work: Work, reader: Database.Database): Promise<number>
   rmSync(partial, { force: true });
   const cookie = cookieOf(reader);
   const started = Date.now();
-  const { totalPages } = await reader.backup(partial, { progress: () => (Date.now() - started > COPY_RESTARTS_MAX_MS ? WHOLE : STEP_PAGES) });
+  const { totalPages } = await reader.backup(partial, { progress: () => (Date.now() - started > COPY_RESTARTS_MAX_MS ? WHOLE : COPY_PAGES) });
   if (totalPages === 0) throw coded("SQLITE_BUSY", "the copy of what is live came out empty");
   const copy = new Database(partial);
   try {
@@ -174,7 +175,7 @@ async function commit(work: Work, reader: Database.Database, isWal: boolean): Pr
       lockedAt ||= Date.now();
       if (isReady) {
         work.report.progress(totalPages - remainingPages, totalPages);
-        return STEP_PAGES;
+        return WRITE_PAGES;
       }
       underLock ??= beforeCommit(work, reader, isWal).then(
         () => void (isReady = true),
