@@ -9,6 +9,9 @@ import { chosenTypes, readObjectName, type Placement } from "./redis.backup-targ
 import { libraryName } from "./redis.backup-write";
 import { redisClient } from "./redis.client";
 import { CORE_TYPES, dumpVersion, RDB_VERSION_BEFORE_7 } from "./redis.dump";
+import { RDB_FORMAT } from "./redis.rdb-content";
+import { checkRdbFunctions } from "./redis.rdb-functions";
+import { checkRdbValues } from "./redis.rdb-plan";
 import type { Reply } from "./redis.reply";
 import { infoNumber, speaks, type InfoFields, type ServerFacts } from "./redis.server-facts";
 
@@ -45,11 +48,14 @@ export function checkRole({ facts, connection }: Situation): Check {
   return { result: "pass", title: "Takes writes", detail: `${connection.address} is a master, not in a cluster.` };
 }
 
-export async function checkVersion({ origin, facts, connection }: Situation): Promise<Check> {
+export async function checkVersion(situation: Situation): Promise<Check> {
+  const { artefact, origin, facts, connection, placements, chosen } = situation;
   const title = "Server reads this dump version";
   const came = `${origin.product} ${origin.serverVersion} (RDB version ${origin.rdbVersion ?? "none"})`;
   if (origin.rdbVersion === null) return { result: "pass", title, detail: "The backup holds no keys." };
   const own = await ownRdbVersion(connection, facts);
+  if (artefact.manifest.format === RDB_FORMAT)
+    return checkRdbValues({ manifest: artefact.manifest, databases: placements.map(({ from }) => from), chosen, facts, own });
   if (own === null)
     return { result: "warn", title, detail: `Made by ${came}; what this ${facts.product} ${facts.version} reads is not known. If it cannot, nothing is kept.` };
   // From 12 to 79 are Redis's versions after the fork: Valkey refuses them whatever its own number.
@@ -117,8 +123,12 @@ export async function checkContent(situation: Situation): Promise<Check[]> {
 }
 
 /** Functions belong to the whole server, which is live: they are compared and left alone. */
-async function checkFunctions({ origin, connection, facts }: Situation): Promise<Check[]> {
+async function checkFunctions({ artefact, placements, chosen, origin, connection, facts }: Situation): Promise<Check[]> {
   if (origin.libraries.length === 0) return [];
+  if (artefact.manifest.format === RDB_FORMAT) {
+    const target = { replace: placements.some(({ live }) => live !== undefined), objects: chosen };
+    return checkRdbFunctions(artefact, target, redisClient(connection));
+  }
   const [list] = speaks(facts, 7) ? await redisClient(connection).run([["FUNCTION", "LIST"]]) : [];
   const there = new Set(Array.isArray(list) ? list.map((library: Reply) => libraryName(library)) : []);
   const missing = origin.libraries.filter((library) => !there.has(library));

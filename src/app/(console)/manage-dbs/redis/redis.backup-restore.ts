@@ -10,10 +10,11 @@ import { countedObjects, countType, objectName, type TypeCounts } from "./redis.
 import { isSent, isWanted, removeRestored } from "./redis.backup-remove";
 import { readOrigin, readRecords } from "./redis.backup-source";
 import { sendRestores, type Destination, type PlacedRecord } from "./redis.backup-send";
-import { chosenTypes, filledDatabases, readObjectName, readPlacements, type Placement } from "./redis.backup-target";
+import { chosenTypes, filledDatabases, readPlacements, type Placement } from "./redis.backup-target";
 import { closeOnCancel } from "./redis.backup-write";
 import { openJobClient, type RedisClient } from "./redis.client";
 import { dumpType } from "./redis.dump";
+import { stageFunctions, type StagedFunctions } from "./redis.rdb-functions";
 import { infoNumber } from "./redis.server-facts";
 import { swapStaged } from "./redis.swap";
 import { atPoint } from "./redis.swap-points";
@@ -184,16 +185,12 @@ async function compareAll(restore: Restore, control: RedisClient): Promise<Stage
     for (const [type, count] of compared.expired) skipped.push({ name: objectName(claim.from, type), count, reason: "expired while it was restored" });
   }
   for (const { name, count } of countedObjects(expired)) skipped.push({ name, count, reason: "expired since the backup" });
-  // Functions belong to the whole server.
-  for (const { name, count } of artefact.manifest.objects) {
-    const isAsked = target.objects?.includes(name) ?? true;
-    if (isAsked && readObjectName(name) === null) skipped.push({ name, count: count ?? 0, reason: "belongs to no logical database, so it was left alone" });
-  }
+  const functions = await stageFunctions(artefact, target, control);
   for (const { name, count } of countedObjects(leftOut)) skipped.push({ name, count, reason: "left out: the target does not name this database" });
   return {
-    objects: [...counts].map(([name, count]) => ({ name, count })),
-    skipped,
-    keep: () => keep(restore),
+    objects: [...[...counts].map(([name, count]) => ({ name, count })), ...functions.objects],
+    skipped: [...skipped, ...functions.skipped],
+    keep: () => keep(restore, functions),
     ...(target.replace ? { swap: (journal) => swap(restore, journal) } : {}),
     compareContent: () => compareStaged(restore, claimed),
     discard: () => discard(restore),
@@ -210,7 +207,9 @@ async function* sentExpiries({ artefact, context }: Restore, claim: Claim): Asyn
   }
 }
 
-async function keep({ connection, context, claimed }: Restore): Promise<{ place: string }> {
+async function keep({ connection, context, claimed }: Restore, functions: StagedFunctions): Promise<{ place: string }> {
+  using server = openJobClient(connection, 0);
+  await functions.load(server);
   for (const { db } of claimed) {
     using client = openJobClient(connection, db);
     await releaseDatabase(client, context.jobId);

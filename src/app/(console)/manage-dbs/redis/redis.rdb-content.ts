@@ -121,7 +121,7 @@ export function rdbContent({ facts, counter, server, tool, evictionPolicy }: Wal
 }
 
 /** The name a function library gives itself in its first line: "#!lua name=shop". */
-function libraryOf(source: Buffer): string {
+export function libraryOf(source: Buffer): string {
   const line = source.subarray(0, 1_000);
   const text = isUtf8(line) ? line.toString("utf8") : line.toString("latin1");
   return /^#![^\n]*?\bname=(\S+)/.exec(text)?.[1] ?? "without a name";

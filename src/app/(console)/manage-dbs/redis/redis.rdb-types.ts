@@ -48,30 +48,36 @@ export function readMagic(start: Buffer): RdbMagic | null {
 interface RdbType {
   /** The RDB version that brought it. */
   since: number;
-  /** What a server too old for it cannot hold, as "12 keys are ...". */
-  words: string;
+  /** Of what a server too old for it cannot hold: "1 key is ...", "12 keys are ...". */
+  one: string;
+  many: string;
 }
 
 /** Payloads are labelled at least with what Redis 5, the oldest server we speak to, writes. */
 const OLDEST_LABEL = 9;
-const PLAIN: RdbType = { since: OLDEST_LABEL, words: "values as Redis 5 wrote them" };
-const COMPACT: RdbType = { since: 10, words: "in the compact form of Redis 7.0" };
-const FIELD_EXPIRY: RdbType = { since: 12, words: "hashes with field expiry" };
+const form = (since: number, kind: string, how: string): RdbType => ({
+  since,
+  one: `a ${kind} ${how}`,
+  many: `${kind}${kind.endsWith("h") ? "es" : "s"} ${how}`,
+});
+const PLAIN = form(OLDEST_LABEL, "value", "as Redis 5 wrote it");
+const FIELD_EXPIRY = form(12, "hash", "with field expiry");
+const FIELD_EXPIRY_OF_PREVIEW = form(12, "hash", "with field expiry of a Redis 7.4 preview");
 
 const TYPES: Record<number, RdbType> = {
   ...Object.fromEntries([0, 1, 2, 3, 4, 5, 7, 9, 10, 11, 12, 13, 14, 15].map((byte) => [byte, PLAIN])),
-  16: COMPACT,
-  17: COMPACT,
-  18: COMPACT,
-  19: { since: 10, words: "streams in the form of Redis 7.0" },
-  20: { since: 11, words: "sets in the compact form of Redis 7.2" },
-  21: { since: 11, words: "streams in the form of Redis 7.2" },
-  22: { since: 12, words: "hashes with field expiry of a Redis 7.4 preview" },
-  23: { since: 12, words: "hashes with field expiry of a Redis 7.4 preview" },
+  16: form(10, "hash", "in the compact form of Redis 7.0"),
+  17: form(10, "sorted set", "in the compact form of Redis 7.0"),
+  18: form(10, "list", "in the compact form of Redis 7.0"),
+  19: form(10, "stream", "in the form of Redis 7.0"),
+  20: form(11, "set", "in the compact form of Redis 7.2"),
+  21: form(11, "stream", "in the form of Redis 7.2"),
+  22: FIELD_EXPIRY_OF_PREVIEW,
+  23: FIELD_EXPIRY_OF_PREVIEW,
   24: FIELD_EXPIRY,
   25: FIELD_EXPIRY,
 };
-const VALKEY_FIELD_EXPIRY: RdbType = { since: VALKEY_VERSION, words: "hashes with field expiry in Valkey's form" };
+const VALKEY_FIELD_EXPIRY = form(VALKEY_VERSION, "hash", "with field expiry in Valkey's form");
 
 /** Null for a type byte that this family does not have, or that nobody can walk (the modules of a preview, 6). */
 export function rdbType(byte: number, family: RdbFamily): RdbType | null {
