@@ -3,7 +3,9 @@
  * Afterwards what is live is exactly old or exactly new, settle says which, undo works, and nothing is left behind.
  */
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Artefact, Swap } from "@/backups/engine";
@@ -12,6 +14,7 @@ import { MARKERS } from "./redis.backup-marker";
 import { closeAll } from "./redis.client";
 import { POINTS } from "./redis.swap-points";
 import { testDir, testJob, writeArtefact } from "./redis.test-artefact";
+import { killedConsole, newRow, recover, runAll, type SwapRow } from "./redis.test-console";
 import { BINARY } from "./redis.test-seed";
 import { startRedis, type TestRedis } from "./redis.test-server";
 
@@ -93,57 +96,11 @@ async function assertNoMarkerLive(): Promise<void> {
   }
 }
 
-/** What the console knows of a restore: its job, and the row in its journal. */
-interface Console {
-  swap: Swap;
-  state: "staging" | "swapping" | "restored" | "exchanging" | "undone" | "dropping";
-}
-
-/** Restore, undo, redo, drop, as the console does it. */
-async function runAll(row: Console): Promise<void> {
+async function assertWholeAfter(row: SwapRow): Promise<"restored" | "before"> {
   const { connection } = server;
   const context = testJob(row.swap.jobId);
-  const journal = async (record: Swap["record"]) => {
-    row.swap.record = JSON.parse(JSON.stringify(record)) as Swap["record"];
-    if (row.state === "staging") row.state = "swapping";
-  };
-  const staged = await redisBackup.stage(artefact, connection, { name: "0", replace: true }, context);
-  await staged.swap?.(journal);
-  row.state = "restored";
-  for (const next of ["undone", "restored"] as const) {
-    row.state = "exchanging";
-    await redisBackup.exchange?.(connection, row.swap, { journal, context });
-    row.state = next;
-  }
-  row.state = "dropping";
-  await redisBackup.dropKept?.(connection, row.swap, context);
-}
-
-/** What the console does at its next start. @returns what it says is live, and whether the other one is kept */
-async function recover(row: Console): Promise<{ live: "restored" | "before"; isKept: boolean }> {
-  const { connection } = server;
-  const context = testJob(row.swap.jobId);
-  if (row.state === "staging") {
-    await redisBackup.sweep(connection, { jobId: row.swap.jobId, target: "0" });
-    return { live: "before", isKept: false };
-  }
-  if (row.state === "dropping") {
-    await redisBackup.dropKept?.(connection, row.swap, context);
-    return { live: "restored", isKept: false };
-  }
-  const live = await redisBackup.settle?.(connection, row.swap, context);
-  if (live === undefined) throw new Error("no settle");
-  expect(await redisBackup.settle?.(connection, row.swap, context)).toBe(live);
+  const { live, isKept } = await recover(connection, row);
   await assertNoMarkerLive();
-  const isNothing = row.state === "swapping" && live === "before";
-  if (isNothing) await redisBackup.dropKept?.(connection, row.swap, context);
-  return { live, isKept: !isNothing };
-}
-
-async function assertWholeAfter(row: Console): Promise<"restored" | "before"> {
-  const { connection } = server;
-  const context = testJob(row.swap.jobId);
-  const { live, isKept } = await recover(row);
   const contents = { restored, before };
   expect(await allContents(server), `${live} is live`).toBe(contents[live]);
   if (isKept) {
@@ -160,37 +117,22 @@ async function assertWholeAfter(row: Console): Promise<"restored" | "before"> {
   return live;
 }
 
-async function startOver(): Promise<Console> {
+async function startOver(): Promise<SwapRow> {
   closeAll();
   using driver = driverOf(server);
   await driver.redis.flushall();
   await fill(server, "live", 60);
   before = await allContents(server);
-  return { swap: { jobId: Math.random().toString(16).slice(2, 10), target: "0", record: {} }, state: "staging" };
+  return newRow();
 }
 
 /** The names of all points in order. */
 async function allPoints(): Promise<string[]> {
   const names: string[] = [];
   POINTS.reached = async (name) => void names.push(name);
-  await runAll(await startOver());
+  await runAll({ connection: server.connection, artefact, row: await startOver() });
   POINTS.reached = null;
   return names;
-}
-
-/** Runs until the point of that number, where `die` happens. */
-async function dieAt(row: Console, { point, die }: { point: number; die: () => Promise<void> }): Promise<void> {
-  let count = 0;
-  let isDead = () => undefined as void;
-  const dead = new Promise<void>((resolve) => (isDead = () => resolve()));
-  POINTS.reached = async () => {
-    if (count++ !== point) return;
-    await die();
-    isDead();
-  };
-  await Promise.race([runAll(row).catch(() => undefined), dead]);
-  // What a dead server leaves is found out by the console that goes on, too.
-  POINTS.reached = null;
 }
 
 describe("when it dies", () => {
@@ -201,36 +143,64 @@ describe("when it dies", () => {
     for (const [point, name] of names.entries()) {
       const row = await startOver();
       // It stands still for ever: nothing after this point happens any more.
-      let isDead = () => undefined as void;
-      const dead = new Promise<void>((resolve) => (isDead = () => resolve()));
-      let count = 0;
-      POINTS.reached = (): Promise<void> => {
-        if (count++ !== point) return Promise.resolve();
-        isDead();
-        return new Promise(() => undefined);
-      };
-      await Promise.race([runAll(row), dead]);
+      await new Promise<void>((resolve) => {
+        let count = 0;
+        POINTS.reached = () => (count++ === point ? new Promise(() => resolve()) : Promise.resolve());
+        runAll({ connection: server.connection, artefact, row }).catch(() => resolve());
+      });
       POINTS.reached = null;
-      const live = await assertWholeAfter(row);
-      log.push(`${point} ${name} (${row.state}): ${live}`);
+      log.push(`${point} ${name} (${row.state}): ${await assertWholeAfter(row)}`);
     }
-    console.info(`the console died at ${log.length} points:\n${log.join("\n")}`);
+    process.stdout.write(`the console died at ${log.length} points:\n${log.join("\n")}\n`);
   });
 
   it("the server at any point, with appendonly: settled, undone, dropped", async () => {
     const names = await allPoints();
     const log: string[] = [];
+    expect(names.length).toBeGreaterThanOrEqual(20);
     for (const [point, name] of names.entries()) {
       const row = await startOver();
-      const die = async () => {
+      let count = 0;
+      POINTS.reached = async () => {
+        if (count++ !== point) return;
         server.process.kill("SIGKILL");
         if (server.process.exitCode === null && server.process.signalCode === null) await once(server.process, "exit");
       };
-      await dieAt(row, { point, die });
+      await runAll({ connection: server.connection, artefact, row }).catch(() => undefined);
+      POINTS.reached = null;
       await server.restart();
-      const live = await assertWholeAfter(row);
-      log.push(`${point} ${name} (${row.state}): ${live}`);
+      log.push(`${point} ${name} (${row.state}): ${await assertWholeAfter(row)}`);
     }
-    console.info(`the server died at ${log.length} points:\n${log.join("\n")}`);
+    process.stdout.write(`the server died at ${log.length} points:\n${log.join("\n")}\n`);
+  });
+
+  it("the server at random moments, perhaps in the middle of a transaction", async () => {
+    const start = performance.now();
+    await runAll({ connection: server.connection, artefact, row: await startOver() });
+    const lastsMs = performance.now() - start;
+    const lives = new Set<string>();
+    for (let attempt = 0; attempt < 12; attempt++) {
+      const row = await startOver();
+      const moment = delay(((attempt + Math.random()) / 12) * lastsMs).then(() => server.process.kill("SIGKILL"));
+      await runAll({ connection: server.connection, artefact, row }).catch(() => undefined);
+      await moment;
+      await server.restart();
+      lives.add(await assertWholeAfter(row));
+    }
+    expect(lives.size).toBeGreaterThan(0);
+  });
+
+  it("a console of its own by SIGKILL: settled, undone, dropped", async () => {
+    const names = await allPoints();
+    const log: string[] = [];
+    for (const point of [1, 4, 7, 8, 9, 10, 13, 17]) {
+      const row = await startOver();
+      const journal = join(dir.path, `journal-${point}`);
+      await killedConsole({ url: server.url, path: artefact.path, manifest: artefact.manifest, row, journal, dieAt: point });
+      const left = existsSync(journal) ? (JSON.parse(readFileSync(journal, "utf8")) as SwapRow) : row;
+      log.push(`${point} ${names[point]} (${left.state}): ${await assertWholeAfter(left)}`);
+    }
+    expect(log).toHaveLength(8);
+    process.stdout.write(`a console of its own died at ${log.length} points:\n${log.join("\n")}\n`);
   });
 });
