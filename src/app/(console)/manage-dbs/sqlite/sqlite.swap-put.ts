@@ -122,6 +122,7 @@ async function copyUnlocked(work: Work, reader: Database.Database, isWal: boolea
     return;
   }
   const holder = work.isHolding ? new Database(work.live, { fileMustExist: true, timeout: 0 }) : null;
+  const started = Date.now();
   try {
     holder?.exec("BEGIN IMMEDIATE");
     await nextTick(work.live);
@@ -130,6 +131,7 @@ async function copyUnlocked(work: Work, reader: Database.Database, isWal: boolea
     work.copied = { stamp, cookie };
   } finally {
     holder?.close();
+    if (holder) work.heldMs += Date.now() - started;
   }
 }
 
