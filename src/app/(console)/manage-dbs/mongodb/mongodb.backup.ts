@@ -1,7 +1,9 @@
 import "server-only";
 
 import { writeBackup } from "@/app/(console)/manage-dbs/mongodb/backup/backup-write";
-import { verifyBackup } from "@/app/(console)/manage-dbs/mongodb/backup/backup-verify";
+import { describeFile, verifyBackup } from "@/app/(console)/manage-dbs/mongodb/backup/artefact-content";
+import { FORMAT_EXTENSIONS } from "@/app/(console)/manage-dbs/mongodb/backup/formats";
+import { peekCollection } from "@/app/(console)/manage-dbs/mongodb/backup/peek";
 import { planRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-plan";
 import { stageRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-stage";
 import { removeStaged } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
@@ -12,6 +14,7 @@ import type { BackupEngine } from "@/backups/engine";
 /** MongoDB's half of the backup contract: mongodump archives, written, read and restored without any tool. */
 export const mongodbBackup: BackupEngine = {
   extension: ".archive.gz",
+  extensions: FORMAT_EXTENSIONS,
   write: writeBackup,
   verify: verifyBackup,
   plan: planRestore,
@@ -22,4 +25,6 @@ export const mongodbBackup: BackupEngine = {
   settle: settleSwap,
   exchange: exchangeSwap,
   dropKept: dropKeptSwap,
+  peek: peekCollection,
+  describe: describeFile,
 };

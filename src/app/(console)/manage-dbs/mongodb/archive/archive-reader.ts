@@ -29,20 +29,23 @@ export interface ReadOptions {
  * @throws ArchiveError naming what is wrong
  */
 export async function* readArchive(source: Readable, options: ReadOptions = {}): AsyncGenerator<ArchiveEvent> {
-  const plain = new PlainBytes(source, options);
   const parser = new ArchiveParser({ strict: options.strict ?? false, depthMax: DEPTH_MAX });
+  for await (const chunk of plainChunks(source, options)) yield* parser.push(chunk);
+  parser.finish();
+}
+
+/** A file's plain bytes, whether it is compressed or not. @throws ArchiveError when it is damaged or expands beyond its bound */
+export async function* plainChunks(source: Readable, options: ReadOptions = {}): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of plain.chunks()) {
+    for await (const chunk of new PlainBytes(source, options).chunks()) {
       options.signal?.throwIfAborted();
-      yield* parser.push(chunk);
+      yield chunk;
     }
-    parser.finish();
   } finally {
     source.destroy();
   }
 }
 
-/** The archive's plain bytes, whether the file is compressed or not. */
 class PlainBytes {
   private readBytes = 0;
   private readonly source: Readable;

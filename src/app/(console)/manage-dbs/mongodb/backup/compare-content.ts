@@ -6,7 +6,7 @@ import type { Db } from "mongodb";
 
 import { Crc64, crcHex } from "@/app/(console)/manage-dbs/mongodb/archive/crc64-xz";
 import { readAll } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
-import { asDamage, objectName, openArchive } from "@/app/(console)/manage-dbs/mongodb/backup/backup-verify";
+import { asDamage, objectName, openArchive } from "@/app/(console)/manage-dbs/mongodb/backup/artefact-events";
 import type { StagedCollection } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
 import { batchSizeFor } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
 import type { Artefact, JobContext } from "@/backups/engine";

@@ -6,7 +6,7 @@ import type { ArchiveCollection } from "@/app/(console)/manage-dbs/mongodb/archi
 import { parseMetadata, type ParsedMetadata } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
 import { asideName, stagingPrefix } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { type DocumentPlace, readAll, serverKind, type ServerKind, versionAtLeast } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
-import { asDamage, isOfServer, objectName, openArchive } from "@/app/(console)/manage-dbs/mongodb/backup/backup-verify";
+import { type ArchiveScope, asDamage, objectName, openArchive, scopeOf } from "@/app/(console)/manage-dbs/mongodb/backup/artefact-events";
 import { ContentSum, InsertQueue } from "@/app/(console)/manage-dbs/mongodb/backup/restore-insert";
 import {
   buildIndexes,
@@ -68,6 +68,7 @@ export class Restore {
   /** Of the archive, and not to be restored: documents that pass are counted. */
   private readonly leftOut = new Map<string, number>();
   private server: ServerKind | null = null;
+  private scope: ArchiveScope | null = null;
   private documents = 0;
 
   constructor(run: { client: MongoClient; target: RestoreTarget; context: JobContext }) {
@@ -87,6 +88,7 @@ export class Restore {
     for await (const event of openArchive(artefact, this.context)) {
       throwIfCancelled(this.context.signal);
       if (event.kind === "prelude") await this.create(event.collections);
+      else if (!this.scope?.isOwn(event)) continue;
       else if (event.kind === "documents") await this.insert(event.collection, event.documents);
       else await this.finish(event);
     }
@@ -108,11 +110,10 @@ export class Restore {
   }
 
   private async create(listed: ArchiveCollection[]): Promise<void> {
-    const databases = new Set(listed.map((entry) => entry.database));
-    if (databases.size > 1)
-      throw new AppError("UNSUPPORTED", `The archive holds ${databases.size} databases`, { fix: "Restore it with mongorestore, or dump one database." });
+    const scope = scopeOf(listed);
+    this.scope = scope;
     const parsed = listed
-      .filter((entry) => !isOfServer(entry.collection) && this.isChosen(entry.collection))
+      .filter((entry) => scope.isOwn(entry) && this.isChosen(entry.collection))
       .map((entry) => ({ name: entry.collection, metadata: parseMetadata(entry) }));
     this.habits = await probeHabits(this.db, stagingPrefix(this.context.jobId));
     const plain = parsed.filter((entry) => entry.metadata.kind !== "view");
@@ -163,7 +164,7 @@ export class Restore {
 
   private async insert(namespace: string, documents: Buffer[]): Promise<void> {
     const name = objectName(namespace);
-    if (isOfServer(namespace) || !this.isChosen(name)) return;
+    if (!this.isChosen(name)) return;
     const passed = this.leftOut.get(name);
     if (passed !== undefined) return void this.leftOut.set(name, passed + documents.length);
     const entry = this.collections.get(name);
