@@ -1,78 +1,117 @@
 "use client";
-import { ArrowLeft, BadgeCheck, Download, FileJson, RotateCcw } from "lucide-react";
+import { ArrowLeft, Download, FolderOpen, RotateCcw } from "lucide-react";
+import dynamic from "next/dynamic";
+import { parseAsBoolean, parseAsString, useQueryState } from "nuqs";
 import { useState } from "react";
-import { backupHref } from "@/backups/backup-href";
+import { BackupActions } from "@/backups/backup-actions";
 import { BackupBadges } from "@/backups/backup-badges";
-import { RunningJob } from "@/backups/running-job";
+import { backupHref, backupsHref } from "@/backups/backup-href";
+import { BackupObjects } from "@/backups/backup-objects";
+import { Proved, Verified } from "@/backups/backup-proof";
+import type { BackupDetail } from "@/backups/backups.schema";
+import type { BackupRights } from "@/backups/rights";
 import { useBackupActions } from "@/backups/use-backup-actions";
 import { QueryError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
+import type { Environment } from "@/components/ui/badge";
 import { Button, ButtonLink } from "@/components/ui/button";
-import { CountBadge, PassMark } from "@/components/ui/badge";
 import { CopyButton } from "@/components/ui/copy-button";
-import { SearchInput } from "@/components/ui/input";
 import { FactStrip } from "@/components/ui/key-value-list";
 import { Note } from "@/components/ui/note";
 import { PageHeader } from "@/components/ui/page-header";
-import { Panel, PanelBody, PanelFoot, PanelHead } from "@/components/ui/panel";
+import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { LinesSkeleton } from "@/components/ui/skeleton";
-import { EmptyState } from "@/components/ui/states";
-import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { ENGINES, type EngineId } from "@/engines";
 import { formatBytes, formatCount, formatDuration } from "@/lib/format";
-import { type RouterOutputs, trpc } from "@/trpc/client";
+import { trpc } from "@/trpc/client";
 
-type Detail = RouterOutputs["sqlite"]["backups"]["get"];
+const RunningJob = dynamic(() => import("@/backups/running-job").then((module) => module.RunningJob), { ssr: false });
+const BackupPeek = dynamic(() => import("@/backups/backup-peek").then((module) => module.BackupPeek), { ssr: false });
 
 interface BackupDetailProps {
   engine: EngineId;
   connection: string;
   id: string;
-  may: { backup: boolean; download: boolean; restore: boolean };
+  environment: Environment;
+  may: BackupRights;
 }
 
-export function BackupDetailPanel({ engine, connection, id, may }: BackupDetailProps) {
+/** One backup: what is in it, how it was checked, and how live differs from it. */
+export function BackupDetailPanel({ engine, connection, id, environment, may }: BackupDetailProps) {
   const query = trpc[engine].backups.get.useQuery({ connection, id });
+  const [isCompared, setCompared] = useQueryState("compare", parseAsBoolean.withDefault(false));
+  const [opened, setOpened] = useQueryState("object", parseAsString.withOptions({ history: "push" }));
+  const [jobId, setJobId] = useState<string | null>(null);
   if (query.error && !query.data) return <QueryError className="grow" error={query.error} onRetry={() => void query.refetch()} retrying={query.isFetching} />;
-  if (!query.data)
-    return (
-      <div className="p-4">
-        <LinesSkeleton lines={10} />
-      </div>
-    );
+  if (!query.data) return <LinesSkeleton lines={10} />;
   const backup = query.data;
+  const running = backup.state === "running" ? backup.jobId : jobId;
+  const first = backup.objects.find((object) => object.count !== 0 && object.count !== null) ?? backup.objects[0];
   return (
     <div className="flex flex-col gap-4 p-4 max-md:p-3">
-      <ShellCrumbs crumbs={[{ label: "Backups", href: `/manage-dbs/${engine}/${encodeURIComponent(connection)}/backups` }, { label: backup.id }]} />
-      <Head backup={backup} connection={connection} may={may} />
-      {backup.state === "running" ? <RunningJob jobId={backup.jobId} onEnd={() => void query.refetch()} /> : null}
+      <ShellCrumbs crumbs={[{ label: "Backups", href: backupsHref(engine, connection) }, { label: backup.id }]} />
+      <Head backup={backup} connection={connection} may={may} onLookInside={first ? () => void setOpened(first.name) : undefined} />
+      {running ? (
+        <RunningJob
+          jobId={running}
+          onEnd={() => {
+            setJobId(null);
+            void query.refetch();
+          }}
+        />
+      ) : null}
       {backup.error ? (
-        <Note tone="red" title={backup.error.message}>
+        <Note tone="red" title={`${backup.error.message}.`}>
           {[backup.error.fix, backup.error.detail].filter(Boolean).join(" ")}
         </Note>
       ) : null}
       <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_332px]">
         <div className="flex min-w-0 flex-col gap-4">
-          <Objects backup={backup} />
+          <BackupObjects
+            backup={backup}
+            connection={connection}
+            isCompared={isCompared}
+            onCompare={(wanted) => void setCompared(wanted || null)}
+            onOpen={(name) => void setOpened(name)}
+          />
           <Log backup={backup} />
         </div>
         <div className="flex min-w-0 flex-col gap-4">
           <Verified backup={backup} />
-          <Actions backup={backup} may={may} />
+          <Proved backup={backup} />
+          <BackupActions
+            backup={backup}
+            connection={connection}
+            environment={environment}
+            may={may}
+            onCompare={() => void setCompared(true)}
+            onStarted={setJobId}
+          />
         </div>
       </div>
+      {opened !== null && backup.state === "complete" ? (
+        <BackupPeek backup={backup} connection={connection} object={opened} onChange={(name) => void setOpened(name)} onClose={() => void setOpened(null)} />
+      ) : null}
     </div>
   );
 }
 
-function Head({ backup, connection, may }: { backup: Detail; connection: string; may: BackupDetailProps["may"] }) {
+interface HeadProps {
+  backup: BackupDetail;
+  connection: string;
+  may: BackupRights;
+  onLookInside: (() => void) | undefined;
+}
+
+function Head({ backup, connection, may, onLookInside }: HeadProps) {
   const actions = useBackupActions(backup);
   const took = backup.finishedAt === null ? null : (Date.parse(backup.finishedAt) - Date.parse(backup.startedAt)) / 1000;
+  const { many } = ENGINES[backup.engine].itemWord;
   const facts = [
     { label: "Size", value: backup.bytes === null ? "none" : formatBytes(backup.bytes) },
     { label: "Objects", value: formatCount(backup.objectCount ?? 0) },
-    { label: itemsWord(backup.engine), value: formatCount(backup.itemCount ?? 0) },
+    { label: many.charAt(0).toUpperCase() + many.slice(1), value: formatCount(backup.itemCount ?? 0) },
     { label: "Consistency", value: backup.consistency ?? "none" },
     { label: "Took", value: took === null ? "running" : formatDuration(took) },
     { label: "Server", value: backup.serverVersion ?? "not known" },
@@ -83,12 +122,7 @@ function Head({ backup, connection, may }: { backup: Detail; connection: string;
     <>
       <PageHeader
         back={
-          <ButtonLink
-            size="sm"
-            variant="ghost"
-            href={`/manage-dbs/${backup.engine}/${encodeURIComponent(connection)}/backups`}
-            aria-label="Back to the backups"
-          >
+          <ButtonLink size="sm" variant="ghost" href={backupsHref(backup.engine, connection)} aria-label="Back to the backups">
             <ArrowLeft aria-hidden />
           </ButtonLink>
         }
@@ -107,6 +141,12 @@ function Head({ backup, connection, may }: { backup: Detail; connection: string;
                   Download
                 </Button>
               ) : null}
+              {onLookInside ? (
+                <Button onClick={onLookInside}>
+                  <FolderOpen aria-hidden />
+                  Look inside
+                </Button>
+              ) : null}
               {may.restore ? (
                 <ButtonLink variant="primary" href={backupHref(backup, "/restore")}>
                   <RotateCcw aria-hidden />
@@ -122,87 +162,7 @@ function Head({ backup, connection, may }: { backup: Detail; connection: string;
   );
 }
 
-const SHOWN_FIRST = 50;
-
-/** "Rows", "Keys", "Documents". */
-function itemsWord(engine: EngineId): string {
-  const { many } = ENGINES[engine].itemWord;
-  return many.charAt(0).toUpperCase() + many.slice(1);
-}
-
-function Objects({ backup }: { backup: Detail }) {
-  const [search, setSearch] = useState("");
-  const [all, setAll] = useState(false);
-  const found = backup.objects.filter((object) => object.name.toLowerCase().includes(search.toLowerCase()));
-  const shown = all ? found : found.slice(0, SHOWN_FIRST);
-  return (
-    <Panel>
-      <PanelHead
-        title="Objects"
-        badge={<CountBadge>{backup.objects.length}</CountBadge>}
-        end={
-          <SearchInput fieldSize="sm" label="Search objects" placeholder="Search objects" value={search} onChange={(event) => setSearch(event.target.value)} />
-        }
-      />
-      {shown.length === 0 ? (
-        <EmptyState title={search ? `No object has ${search} in its name` : "This backup has no objects"} />
-      ) : (
-        <Table label="Objects of this backup">
-          <TableHead>
-            <tr>
-              <ColumnHead>Object</ColumnHead>
-              <ColumnHead className="max-md:hidden">Kind</ColumnHead>
-              <ColumnHead number className="max-md:hidden">
-                In file
-              </ColumnHead>
-              <ColumnHead number>{itemsWord(backup.engine)} in backup</ColumnHead>
-              <ColumnHead>Counts</ColumnHead>
-            </tr>
-          </TableHead>
-          <tbody>
-            {shown.map((object) => (
-              <TableRow key={object.name}>
-                <RowHead className="min-w-36 break-all">{object.name}</RowHead>
-                <TableCell className="max-md:hidden">{object.kind}</TableCell>
-                <TableCell number className="max-md:hidden">
-                  {object.bytes === null ? "" : formatBytes(object.bytes)}
-                </TableCell>
-                <TableCell number className="font-medium">
-                  {object.count === null ? "" : formatCount(object.count)}
-                </TableCell>
-                <TableCell>
-                  {object.count === null ? null : (
-                    <PassMark failed={backup.verifiedAt === null}>{backup.verifiedAt === null ? "not checked" : "equal"}</PassMark>
-                  )}
-                </TableCell>
-              </TableRow>
-            ))}
-          </tbody>
-        </Table>
-      )}
-      {found.length > shown.length ? (
-        <PanelFoot>
-          <button type="button" className="text-13 font-medium text-accent-text" onClick={() => setAll(true)}>
-            Show all {found.length}
-          </button>
-        </PanelFoot>
-      ) : null}
-      {backup.skipped.length > 0 ? (
-        <PanelFoot>
-          <span className="text-12 text-fg-2">
-            {backup.skipped.length} left out:{" "}
-            {backup.skipped
-              .slice(0, 5)
-              .map((entry) => `${entry.name} (${entry.reason})`)
-              .join(", ")}
-          </span>
-        </PanelFoot>
-      ) : null}
-    </Panel>
-  );
-}
-
-function Log({ backup }: { backup: Detail }) {
+function Log({ backup }: { backup: BackupDetail }) {
   if (backup.log.length === 0) return null;
   return (
     <Panel>
@@ -216,63 +176,6 @@ function Log({ backup }: { backup: Detail }) {
             </li>
           ))}
         </ol>
-      </PanelBody>
-    </Panel>
-  );
-}
-
-function Verified({ backup }: { backup: Detail }) {
-  if (backup.verifiedAt === null || backup.sha256 === null) return null;
-  return (
-    <Panel>
-      <PanelHead
-        title="Verified"
-        icon={<BadgeCheck aria-hidden className="text-green" />}
-        end={
-          <span className="text-12 text-fg-3">
-            <RelativeTime time={backup.verifiedAt} />
-          </span>
-        }
-      />
-      <PanelBody className="flex flex-col gap-2">
-        <p className="text-fg-2">
-          The file was read back whole and all {formatCount(backup.objectCount ?? 0)} counts are equal to the manifest: {backup.verifiedHow}.
-        </p>
-        <div>
-          <p className="text-12 text-fg-3">SHA-256</p>
-          <p className="flex items-center gap-2">
-            <code className="min-w-0 font-mono text-12 break-all">{backup.sha256}</code>
-            <CopyButton label="Copy the SHA-256" text={backup.sha256} />
-          </p>
-        </div>
-      </PanelBody>
-    </Panel>
-  );
-}
-
-function Actions({ backup, may }: { backup: Detail; may: BackupDetailProps["may"] }) {
-  const actions = useBackupActions(backup);
-  if (backup.state !== "complete") return null;
-  return (
-    <Panel>
-      <PanelHead title="Actions" />
-      <PanelBody className="flex flex-col gap-1">
-        {may.backup ? (
-          <Button variant="ghost" className="justify-start" busy={actions.verifying} onClick={actions.verify}>
-            <BadgeCheck aria-hidden />
-            Verify again
-          </Button>
-        ) : null}
-        {may.download ? (
-          <Button variant="ghost" className="justify-start" onClick={actions.downloadManifest}>
-            <FileJson aria-hidden />
-            Download manifest
-          </Button>
-        ) : null}
-        <ButtonLink variant="ghost" className="justify-start" href={`/jobs/${backup.jobId}`}>
-          <FileJson aria-hidden />
-          Open job
-        </ButtonLink>
       </PanelBody>
     </Panel>
   );

@@ -8,6 +8,7 @@ import { backupHref } from "@/backups/backup-href";
 import { BackUpButton } from "@/backups/back-up-button";
 import { BackupBadges } from "@/backups/backup-badges";
 import { KeptRestores } from "@/backups/kept-restores";
+import type { BackupRights } from "@/backups/rights";
 import { timelineOf } from "@/backups/timeline-of";
 import { useBackupActions } from "@/backups/use-backup-actions";
 import type { BackupSummary } from "@/backups/backups.schema";
@@ -41,7 +42,7 @@ interface BackupsPanelProps {
   engine: EngineId;
   connection: string;
   environment: Environment;
-  may: { backup: boolean; download: boolean; restore: boolean };
+  may: BackupRights;
 }
 
 /** The backups of one connection: the last 30 days, what runs, and the list. */
@@ -67,7 +68,7 @@ export function BackupsPanel({ engine, connection, environment, may }: BackupsPa
 }
 
 /** The backups of every connection one may see. */
-export function AllBackupsPanel({ may }: { may: BackupsPanelProps["may"] }) {
+export function AllBackupsPanel({ may }: { may: BackupRights }) {
   const query = trpc.backups.list.useQuery({ limit: 200 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   return <BackupsView query={query} backups={query.data?.backups} may={may} action={null} running={null} withConnection />;
 }
@@ -75,7 +76,7 @@ export function AllBackupsPanel({ may }: { may: BackupsPanelProps["may"] }) {
 interface BackupsViewProps {
   query: { error: Parameters<typeof QueryError>[0]["error"] | null; refetch(): unknown; isFetching: boolean; dataUpdatedAt: number };
   backups: BackupSummary[] | undefined;
-  may: BackupsPanelProps["may"];
+  may: BackupRights;
   action: React.ReactNode;
   running: React.ReactNode;
   /** Restores that can be undone. */
@@ -116,7 +117,7 @@ function BackupsView({ query, backups, may, action, running, kept, withConnectio
           title="Backups"
           badge={backups ? <CountBadge>{backups.length}</CountBadge> : null}
           end={
-            <span className="flex items-center gap-2">
+            <span className="flex flex-wrap items-center justify-end gap-2">
               <Segmented
                 label="Show"
                 name="show"
@@ -151,7 +152,7 @@ function hrefOfMark(backups: readonly BackupSummary[] | undefined, id: string): 
   return backup ? backupHref(backup) : "#";
 }
 
-function BackupTable({ backups, may, withConnection }: { backups: readonly BackupSummary[]; may: BackupsPanelProps["may"]; withConnection: boolean }) {
+function BackupTable({ backups, may, withConnection }: { backups: readonly BackupSummary[]; may: BackupRights; withConnection: boolean }) {
   return (
     <Table label="Backups">
       <TableHead>
@@ -187,7 +188,7 @@ function BackupTable({ backups, may, withConnection }: { backups: readonly Backu
   );
 }
 
-function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may: BackupsPanelProps["may"]; withConnection: boolean }) {
+function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may: BackupRights; withConnection: boolean }) {
   const actions = useBackupActions(backup);
   const took = backup.finishedAt === null ? null : (Date.parse(backup.finishedAt) - Date.parse(backup.startedAt)) / 1000;
   const complete = backup.state === "complete";

@@ -1,9 +1,8 @@
 "use client";
 import { useState } from "react";
 import type { SwapView } from "@/backups/backups.schema";
-import { ReauthenticateField } from "@/components/reauthenticate-field";
+import { ConfirmGrave } from "@/backups/confirm-grave";
 import type { Environment } from "@/components/ui/badge";
-import { ConfirmDanger } from "@/components/ui/confirm-danger";
 import { RelativeTime } from "@/components/ui/relative-time";
 import type { EngineId } from "@/engines";
 import { formatBytes } from "@/lib/format";
@@ -34,52 +33,27 @@ export function KeptRestoreDialog({ engine, connection, environment, restore, ac
   // The words stay while the dialog fades out.
   const [last, setLast] = useState<KeptAction>("undo");
   if (action !== null && action !== last) setLast(action);
-  const [password, setPassword] = useState("");
   const utilities = trpc.useUtils();
   const settled = {
     onSuccess: ({ jobId }: { jobId: string }) => {
-      onClose();
       onStarted(jobId);
       void utilities.jobs.list.invalidate();
     },
   };
   const undo = trpc[engine].restores.undo.useMutation(settled);
   const drop = trpc[engine].restores.drop.useMutation(settled);
-  const reauthenticate = trpc.session.reauthenticate.useMutation();
-  const change = last === "drop" ? drop : undo;
-  const needsPassword = change.error?.data?.detail === "REAUTHENTICATE";
-  const problem = reauthenticate.error ?? (needsPassword ? null : change.error);
-  const close = () => {
-    undo.reset();
-    drop.reset();
-    reauthenticate.reset();
-    setPassword("");
-    onClose();
-  };
-  const confirm = async (typed: string) => {
-    try {
-      if (needsPassword) await reauthenticate.mutateAsync({ password });
-      await change.mutateAsync({ connection, id: restore.id, confirm: typed });
-    } catch {
-      // Shown in the dialog.
-    }
-  };
   return (
-    <ConfirmDanger
+    <ConfirmGrave
       open={action !== null}
-      onOpenChange={(open) => !open && close()}
+      onClose={onClose}
       title={WORDS[last].title(restore.target)}
       action={WORDS[last].action}
       expected={restore.target}
       environment={environment}
-      serverChecks
-      busy={change.isPending || reauthenticate.isPending}
-      error={problem ? [problem.message, problem.data?.fix].filter(Boolean).join(". ") : null}
-      onConfirm={confirm}
-      below={needsPassword ? <ReauthenticateField value={password} onChange={setPassword} /> : null}
+      run={(typed) => (last === "drop" ? drop : undo).mutateAsync({ connection, id: restore.id, confirm: typed })}
     >
       <Meaning action={last} restore={restore} />
-    </ConfirmDanger>
+    </ConfirmGrave>
   );
 }
 

@@ -30,7 +30,12 @@ export async function openConnectionPage(engine: EngineId, params: Promise<{ con
 }
 
 /** What the panels of backups need to know, as plain data. */
-export const mayOf = (page: ConnectionPage) => ({ backup: page.may("backup"), download: page.may("download"), restore: page.may("restore") });
+export const mayOf = (page: ConnectionPage) => ({
+  backup: page.may("backup"),
+  download: page.may("download"),
+  restore: page.may("restore"),
+  administer: page.may("administer"),
+});
 
 /** The frame of a connection's page: its sections, and the page below. `action` is the one button of the page. */
 export function ConnectionFrame({ page, action, children }: { page: ConnectionPage; action?: ReactNode; children: ReactNode }) {

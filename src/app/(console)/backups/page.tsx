@@ -14,7 +14,14 @@ export default async function Page() {
     <HydrateClient>
       <PageBody>
         <PageHeader title="Backups" note="of every connection" />
-        <AllBackupsPanel may={{ backup: roleMay(role, "backup"), download: roleMay(role, "download"), restore: roleMay(role, "restore") }} />
+        <AllBackupsPanel
+          may={{
+            backup: roleMay(role, "backup"),
+            download: roleMay(role, "download"),
+            restore: roleMay(role, "restore"),
+            administer: roleMay(role, "administer"),
+          }}
+        />
       </PageBody>
     </HydrateClient>
   );

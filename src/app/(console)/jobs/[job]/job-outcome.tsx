@@ -53,7 +53,7 @@ export function JobOutcome({ job, engine, connection }: JobOutcomeProps) {
       <>
         <ResultBanner outcome="done" title="Proved">
           Restored aside, compared and dropped: {formatCounted(outcome.objects.length, { one: "object", many: "objects" })},{" "}
-          {formatCounted(items, ENGINES[engine].itemWord)}. {jobText(job.outcome, "method")}
+          {formatCounted(items, ENGINES[engine].itemWord)}. {capitalised(jobText(job.outcome, "method"))}.
         </ResultBanner>
         {outcome.objects.length > 0 ? <ComparedTable objects={outcome.objects} /> : null}
       </>

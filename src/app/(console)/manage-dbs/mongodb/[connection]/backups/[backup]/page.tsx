@@ -16,7 +16,7 @@ export default async function Page({ params }: Props) {
   return (
     <HydrateClient>
       <ConnectionFrame page={page}>
-        <BackupDetailPanel engine="mongodb" connection={page.name} id={id} may={mayOf(page)} />
+        <BackupDetailPanel engine="mongodb" connection={page.name} environment={page.environment} id={id} may={mayOf(page)} />
       </ConnectionFrame>
     </HydrateClient>
   );
