@@ -31,10 +31,15 @@ async function scheduleTrouble(connectionIds: readonly string[]): Promise<Attent
   return items.flatMap((item) => item ?? []);
 }
 
+/** A tick comes every few seconds: one so late does not come at all. */
+const OVERDUE_MS = 10 * 60_000;
+
 /** The last run of a schedule, when it did not come to its end: an earlier failure is over once one went well. */
 async function scheduleItem(row: ScheduleRow): Promise<AttentionItem | null> {
   const what = row.kind === "backup" ? "scheduled backup" : "scheduled drill";
   const item = { id: `schedule ${row.id}`, kind: "schedule" as const, level: "danger" as const, connectionId: row.connection_id, backupId: null };
+  if (row.next_run_at !== null && Date.parse(row.next_run_at) < Date.now() - OVERDUE_MS)
+    return { ...item, title: `A ${what} is overdue`, detail: "The console does not run its schedules; restart it.", at: row.next_run_at, jobId: null };
   const couldNot = failureOf(row.last_error);
   if (couldNot) return { ...item, title: `A ${what} could not start`, detail: couldNot.message, at: row.last_run_at ?? row.created_at, jobId: null };
   const job = row.last_job_id === null ? undefined : await findJob(row.last_job_id);

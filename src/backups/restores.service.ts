@@ -65,7 +65,7 @@ export interface Compared {
 /** The pieces of a job: each runs under its title, and how long it took is noted. */
 export interface Phases {
   phases: { title: string; seconds: number }[];
-  phase<T>(title: string, run: () => Promise<T>): Promise<T>;
+  phase: <T>(title: string, run: () => Promise<T>) => Promise<T>;
 }
 
 export function phasesOf(context: JobContext): Phases {

@@ -121,7 +121,7 @@ export interface RetentionRule {
  * Deletes what a schedule's retention no longer keeps. One that cannot be deleted (it is being read) stays for the next time.
  * @returns how many went
  */
-export const applyRetention = (connectionId: string, schedule: RetentionRule, options: { now?: Date; log(line: string): void }): Promise<number> =>
+export const applyRetention = (connectionId: string, schedule: RetentionRule, options: { now?: Date; log: (line: string) => void }): Promise<number> =>
   inTurn(async () => {
     const { now = new Date(), log } = options;
     const listed = await allOf(connectionId);
@@ -138,7 +138,7 @@ export const applyRetention = (connectionId: string, schedule: RetentionRule, op
   });
 
 /** With its audit rows: before the effect, and after it. */
-async function forgetOutdated(backup: Listed, { schedule, log }: { schedule: string; log(line: string): void }): Promise<boolean> {
+async function forgetOutdated(backup: Listed, { schedule, log }: { schedule: string; log: (line: string) => void }): Promise<boolean> {
   const { seq } = await appendAudit({
     ...SYSTEM_ACTOR,
     action: "administer",

@@ -68,6 +68,8 @@ export async function saveSchedule(connection: Connection, fields: ScheduleField
     keep_days: fields.keepDays,
     enabled: fields.enabled ? 1 : 0,
     next_run_at: fields.enabled ? (next?.toISOString() ?? null) : null,
+    // Whoever changes it has seen why it could not start.
+    last_error: null,
   };
   const id = known?.id ?? randomBytes(6).toString("hex");
   if (known) await repo.updateSchedule(id, change);

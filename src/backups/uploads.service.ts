@@ -142,7 +142,7 @@ async function runUpload(received: Received, context: JobContext): Promise<Recor
     throwIfCancelled(context.signal);
     context.log(`${name} has arrived, ${bytes} bytes, SHA-256 ${sha256}`);
     const { content, method } = await readWhole(received, context);
-    const extension = received.engine.extensions?.[content.format] ?? EXTENSIONS[content.format] ?? received.engine.extension;
+    const extension = received.engine.extensions?.[content.format] ?? received.engine.extension;
     await publishBackup({ ...received, pending, content, method, fileName: `${backupId}${extension}` });
     context.log(`complete: ${itemsOf(content)} items in ${content.objects.length} objects, made elsewhere by ${content.tool}`);
     return { backupId, bytes, sha256, format: content.format, objects: content.objects.length, items: itemsOf(content), skipped: content.skipped };
@@ -153,9 +153,6 @@ async function runUpload(received: Received, context: JobContext): Promise<Recor
     throw error;
   }
 }
-
-/** Formats that only other tools write; the console's own have the engine's extension. */
-const EXTENSIONS: Record<string, string> = { "mongodump-archive": ".archive", "mongodump-tar": ".tar" };
 
 /** What is in the file, twice: as the engine recognises it, and as it will read it back before a restore. */
 async function readWhole(received: Received, context: JobContext): Promise<{ content: ManifestContent; method: string }> {

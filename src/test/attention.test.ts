@@ -68,6 +68,11 @@ describe("a schedule", () => {
     await updateSchedule("s1", { enabled: 0 });
     expect(await items()).toEqual([]);
   });
+
+  test("whose time has passed without a run", async () => {
+    await schedule({ next_run_at: new Date(Date.now() - 3_600_000).toISOString() });
+    expect(await items()).toMatchObject([{ kind: "schedule", title: "A scheduled backup is overdue" }]);
+  });
 });
 
 test("a failed drill, until a later one of the connection goes well", async () => {

@@ -200,7 +200,8 @@ describe("look inside", () => {
   test("says in words what it cannot", async () => {
     const backup = await shop.complete();
     expect(await codeOf(peekBackup({ backup, engine, signal: signal() }, { object: "books\0", limit: 3 }))).toBe("NOT_FOUND");
-    const { peek: _peek, ...without } = engine;
+    const without: BackupEngine = { ...engine };
+    delete without.peek;
     expect(await codeOf(peekBackup({ backup, engine: without, signal: signal() }, { object: "books", limit: 3 }))).toBe("UNSUPPORTED");
     const slow: BackupEngine = { ...engine, peek: (_artefact, _object, { signal: ends }) => delay(60_000, undefined as never, { signal: ends }) };
     expect(await codeOf(peekBackup({ backup, engine: slow, signal: AbortSignal.timeout(20) }, { object: "books", limit: 3 }))).toBe("TIMEOUT");

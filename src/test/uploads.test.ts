@@ -16,20 +16,9 @@ const { controlPlane } = await import("@/server/control-plane/database");
 const { putGrant } = await import("@/server/control-plane/grants.repo");
 const { addPerson, signedIn } = await import("@/test/people");
 const { LIMITS } = await import("@/server/limits");
-const { AppError } = await import("@/server/errors");
 const { artefactPath } = await import("@/backups/store");
 const { newToken, sha256Hex } = await import("@/server/secrets");
 const { people, sessions } = await callers();
-
-/** Until the engine has its own: what its read-back says of the file. */
-shop.engine.describe ??= async ({ path, bytes }, context) => {
-  const manifest = { format: "sqlite", server: { product: "SQLite", version: "3" }, source: "elsewhere", tool: "unknown", consistency: "snapshot" as const };
-  const content = { ...manifest, objects: [], skipped: [], details: {} };
-  const { objects } = await shop.engine.verify({ path, bytes, manifest: content, open: () => Readable.from([]) }, context).catch((error: unknown) => {
-    throw new AppError("INVALID", "This is not a SQLite database", { cause: error });
-  });
-  return { ...content, objects: objects.map(({ name, count }) => ({ name, kind: "table", count, bytes: null, checksum: null })) };
-};
 
 const limits = LIMITS as { uploadBytesMax: number; uploadIdleMs: number };
 const kept = { ...limits };

@@ -90,10 +90,11 @@ export function failedDrills(
     .select(["id", "connection_id", "drill_error", "drill_failed_at", "started_at"])
     .where("connection_id", "in", [...connectionIds])
     .where("drill_failed_at", "is not", null)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom("backups as proved")
+    .where((where) =>
+      where.not(
+        where.exists(
+          where
+            .selectFrom("backups as proved")
             .select("proved.id")
             .whereRef("proved.connection_id", "=", "failed.connection_id")
             .whereRef("proved.proved_at", ">", "failed.drill_failed_at"),
