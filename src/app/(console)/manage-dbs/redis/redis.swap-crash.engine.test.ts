@@ -26,8 +26,9 @@ let dir: Awaited<ReturnType<typeof testDir>>;
 let artefact: Artefact;
 let before: string;
 let restored: string;
+// "everysec" may lose what was answered while a sync runs, and falls back to an older state: redis.swap-server tests that.
 beforeAll(async () => {
-  [server, dir] = await Promise.all([startRedis(["--appendonly", "yes", "--appendfsync", "everysec"]), testDir()]);
+  [server, dir] = await Promise.all([startRedis(["--appendonly", "yes", "--appendfsync", "always"]), testDir()]);
   const source = await startRedis();
   await fill(source, "backed up", 700);
   artefact = await writeArtefact(source.connection, join(dir.path, "crash.jsonl.gz"));
@@ -179,9 +180,9 @@ describe("when it dies", () => {
     await runAll({ connection: server.connection, artefact, row: await startOver() });
     const lastsMs = performance.now() - start;
     const lives = new Set<string>();
-    for (let attempt = 0; attempt < 12; attempt++) {
+    for (let attempt = 0; attempt < 10; attempt++) {
       const row = await startOver();
-      const moment = delay(((attempt + Math.random()) / 12) * lastsMs).then(() => server.process.kill("SIGKILL"));
+      const moment = delay(((attempt + Math.random()) / 10) * lastsMs).then(() => server.process.kill("SIGKILL"));
       await runAll({ connection: server.connection, artefact, row }).catch(() => undefined);
       await moment;
       await server.restart();
@@ -193,14 +194,14 @@ describe("when it dies", () => {
   it("a console of its own by SIGKILL: settled, undone, dropped", async () => {
     const names = await allPoints();
     const log: string[] = [];
-    for (const point of [1, 4, 7, 8, 9, 10, 13, 17]) {
+    for (const point of [4, 8, 9, 10, 13, 18]) {
       const row = await startOver();
       const journal = join(dir.path, `journal-${point}`);
       await killedConsole({ url: server.url, path: artefact.path, manifest: artefact.manifest, row, journal, dieAt: point });
       const left = existsSync(journal) ? (JSON.parse(readFileSync(journal, "utf8")) as SwapRow) : row;
       log.push(`${point} ${names[point]} (${left.state}): ${await assertWholeAfter(left)}`);
     }
-    expect(log).toHaveLength(8);
+    expect(log).toHaveLength(6);
     process.stdout.write(`a console of its own died at ${log.length} points:\n${log.join("\n")}\n`);
   });
 });

@@ -4,10 +4,10 @@ import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { MARKERS, type MarkerKind } from "./redis.backup-marker";
 import { openJobClient, type RedisClient } from "./redis.client";
-import { errorWord, redisError } from "./redis.errors";
 import { asBuffers, asList, asText } from "./redis.reply";
 import { readKept, readSwap } from "./redis.swap";
 import { atPoint } from "./redis.swap-points";
+import { runStep, type Step } from "./redis.swap-step";
 
 const SCAN_COUNT = 500;
 const MARKER_NAMES = new Set<string>(Object.values(MARKERS));
@@ -17,36 +17,42 @@ const MARKER_NAMES = new Set<string>(Object.values(MARKERS));
  * batches; the marker says so first, so that what is half dropped is never put in place again, and goes last.
  */
 export async function dropKept(connection: Connection, swap: Swap, context: Pick<JobContext, "log" | "signal">): Promise<void> {
-  const { pairs } = readSwap(swap);
+  const { pairs, goal, isDone } = readSwap(swap);
   using client = openJobClient(connection, 0);
-  for (const { pair, kind } of await readKept(client, { jobId: swap.jobId, pairs })) {
+  for (const { pair, kind, marker } of await readKept(client, { jobId: swap.jobId, pairs })) {
     throwIfCancelled(context.signal);
     if (kind === null) {
       context.log(`db${pair.spare} holds nothing of this restore`);
       continue;
     }
-    await client.send("SELECT", pair.spare);
-    const isFlushed = await flush(client, { kind, db: pair.spare });
+    const isFlushed = await flush(client, { kind, marker, db: pair.spare });
+    if (!isFlushed) await client.send("SELECT", pair.spare);
     if (!isFlushed) await unlinkAll(client, { kind, signal: context.signal });
+    if (isDone && kind === goal)
+      context.log(
+        `the server had fallen back to an older save of its data: what is dropped is ${goal === "restored" ? "the restored copy" : "the state from before the restore"}`,
+      );
     context.log(`db${pair.spare} was emptied${isFlushed ? "" : " key by key, because FLUSHDB is not allowed"}`);
     await atPoint("dropped");
   }
 }
 
-/** @returns false where the server does not allow FLUSHDB. */
-async function flush(client: RedisClient, { kind, db }: { kind: MarkerKind; db: number }): Promise<boolean> {
-  await client.run([["WATCH", MARKERS[kind]]]);
-  const [exists] = await client.run([["EXISTS", MARKERS[kind]]]);
-  if (asText(exists) !== "1") throw changed(client, db);
+/** @returns false where the server does not allow FLUSHDB, or not now. */
+async function flush(client: RedisClient, { kind, marker, db }: { kind: MarkerKind; marker: Buffer | null; db: number }): Promise<boolean> {
   await atPoint("drop watched");
-  const [, queued, executed] = await client.run([["MULTI"], ["FLUSHDB", "ASYNC"], ["EXEC"]]);
-  if (queued instanceof Error) {
-    if (errorWord(queued) === "NOPERM" || queued.message.includes("unknown command")) return false;
-    throw redisError(queued, { address: client.address });
+  const expected = [{ db, key: MARKERS[kind], value: marker }];
+  try {
+    const commands: Step["commands"] = [
+      ["SELECT", db],
+      ["FLUSHDB", "ASYNC"],
+    ];
+    if (await runStep(client, { expected, commands, doing: "empty a database" })) return true;
+  } catch (error) {
+    // Not allowed here, or unknown: renamed away.
+    if (error instanceof AppError && (error.code === "FORBIDDEN" || error.code === "UNSUPPORTED")) return false;
+    throw error;
   }
-  if (executed instanceof Error) throw redisError(executed, { address: client.address });
-  if (executed === null) throw changed(client, db);
-  return true;
+  throw changed(client, db);
 }
 
 function changed(client: RedisClient, db: number): AppError {

@@ -1,4 +1,5 @@
 import "server-only";
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { JobContext, Journal, Swap, Swapped, SwapRecord } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
@@ -7,9 +8,11 @@ import { MARKER_KINDS, MARKERS, parseClaim, type Claim, type MarkerKind } from "
 import { openJobClient, type CommandLine, type RedisClient } from "./redis.client";
 import { atPoint } from "./redis.swap-points";
 import { redisError } from "./redis.errors";
-import { asNumber } from "./redis.reply";
+import { asText } from "./redis.reply";
 import { infoNumber, type InfoFields } from "./redis.server-facts";
 import { estimateBytes } from "./redis.swap-size";
+import { runStep, type Expected, type Step } from "./redis.swap-step";
+import { serverTimeMs } from "./redis.time";
 
 /**
  * How a restored copy and what is live change places: SWAPDB of each pair in one MULTI/EXEC, so that nobody ever sees one
@@ -35,6 +38,8 @@ const SwapState = z.object({
   goal: z.enum(["restored", "before"]),
   /** That exchange was seen to end. */
   isDone: z.boolean(),
+  /** By the server's clock: until then a script that was sent for it may come into effect. Null when none was. */
+  deadlineMs: z.number().nullable(),
   /** Of the server at that time, and how many keys it had removed to make room. */
   runId: z.string().nullable(),
   evictedKeys: z.number(),
@@ -54,6 +59,8 @@ interface Kept {
   /** Null when the spare database has no marker of this job: nothing of ours is there. */
   kind: MarkerKind | null;
   claim: Claim | null;
+  /** The marker's value as it is. */
+  marker: Buffer | null;
 }
 
 /** The first exchange of a restore: what was staged becomes live. */
@@ -67,8 +74,8 @@ export async function swapStaged(
   const kept = await readKept(client, { jobId, pairs });
   assertWhole(connection, kept);
   await assertSwaps(client, pairs);
-  const state: SwapState = { version: 1, pairs, goal: "restored", isDone: false, ...serverMoment(info) };
-  return await exchangeJournaled({ connection, client, jobId, state, journal, context, info });
+  const state: SwapState = { version: 1, pairs, goal: "restored", isDone: false, deadlineMs: null, ...serverMoment(info) };
+  return await exchangeJournaled({ connection, client, kept, state, journal, context, info });
 }
 
 /** Undo, and undo of the undo. @throws CONFLICT when what was kept is gone, or when the server fell back to an older state by itself */
@@ -88,8 +95,8 @@ export async function exchangeSwap(connection: Connection, swap: Swap, { journal
   const now = serverMoment(info);
   const evicted = now.runId === state.runId ? now.evictedKeys - state.evictedKeys : 0;
   if (evicted > 0) context.log(`the server removed ${evicted} keys to make room since the last exchange: some of them may be of what was kept`);
-  const next: SwapState = { ...state, goal: aside, isDone: false, ...now };
-  return await exchangeJournaled({ connection, client, jobId: swap.jobId, state: next, journal, context, info });
+  const next: SwapState = { ...state, goal: aside, isDone: false, deadlineMs: null, ...now };
+  return await exchangeJournaled({ connection, client, kept, state: next, journal, context, info });
 }
 
 /**
@@ -99,6 +106,7 @@ export async function exchangeSwap(connection: Connection, swap: Swap, { journal
 export async function settleSwap(connection: Connection, swap: Swap, context: { log(line: string): void }): Promise<Live> {
   const state = readSwap(swap);
   using client = openJobClient(connection, state.pairs[0]?.spare ?? 0);
+  if (!state.isDone) await outwait(client, state);
   const kept = await fence(client, { jobId: swap.jobId, pairs: state.pairs });
   const sides = new Set(kept.flatMap(({ kind }) => (kind === null ? [] : [sideOf(kind)])));
   const [aside] = sides;
@@ -128,14 +136,14 @@ const sideOf = (kind: MarkerKind): Live => (kind === "before" || kind === "dropp
 interface Exchange {
   connection: Connection;
   client: RedisClient;
-  jobId: string;
+  kept: Kept[];
   state: SwapState;
   journal: Journal;
   context: Pick<JobContext, "signal" | "log">;
   info: InfoFields;
 }
 
-async function exchangeJournaled({ connection, client, jobId, state, journal, context, info }: Exchange): Promise<Swapped> {
+async function exchangeJournaled({ connection, client, kept, state, journal, context, info }: Exchange): Promise<Swapped> {
   const { pairs, goal } = state;
   const keptBytes = estimateBytes(
     info,
@@ -144,7 +152,7 @@ async function exchangeJournaled({ connection, client, jobId, state, journal, co
   throwIfCancelled(context.signal);
   await journal(asRecord(state));
   await atPoint("journaled");
-  await exchangePairs(client, { jobId, pairs, goal });
+  await exchangePairs(client, { kept, goal, beforeScript: (deadlineMs) => journal(asRecord({ ...state, deadlineMs })) });
   await atPoint("exchanged");
   const names = pairs.map(({ live, spare }) => `db${live} with db${spare}`).join(", ");
   context.log(`exchanged ${names} in one transaction`);
@@ -155,36 +163,29 @@ async function exchangeJournaled({ connection, client, jobId, state, journal, co
 const asRecord = (state: SwapState): SwapRecord => ({ ...state });
 
 /** The one step. @throws CONFLICT, with nothing done, when a marker is not where it was */
-async function exchangePairs(client: RedisClient, { jobId, pairs, goal }: { jobId: string; pairs: Pair[]; goal: Live }): Promise<void> {
-  const watches = pairs.flatMap(({ live, spare }): CommandLine[] => [
-    ["SELECT", live],
-    ["WATCH", MARKERS.restored, MARKERS.before],
-    ["EXISTS", MARKERS.restored, MARKERS.before],
-    ["SELECT", spare],
-    ["WATCH", MARKERS.restored, MARKERS.before],
-    ["EXISTS", MARKERS[other(goal)]],
-    ["GET", MARKERS[goal]],
+async function exchangePairs(
+  client: RedisClient,
+  { kept, goal, beforeScript }: { kept: Kept[]; goal: Live; beforeScript: Step["beforeScript"] },
+): Promise<void> {
+  const expected = kept.flatMap(({ pair, marker }): Expected[] => [
+    { db: pair.live, key: MARKERS.restored, value: null },
+    { db: pair.live, key: MARKERS.before, value: null },
+    { db: pair.spare, key: MARKERS[other(goal)], value: null },
+    { db: pair.spare, key: MARKERS[goal], value: marker },
   ]);
-  const seen = await client.run(watches);
-  const isAsExpected = pairs.every((_, index) => {
-    const [, , inLive, , , otherInSpare, marker] = seen.slice(index * 7, index * 7 + 7);
-    return asNumber(inLive) === 0 && asNumber(otherInSpare) === 0 && parseClaim(marker)?.jobId === jobId;
-  });
-  if (!isAsExpected) throw moved(client);
-  await atPoint("watched");
-  const moves = pairs.flatMap(({ live, spare }): CommandLine[] => [
-    ["SELECT", spare],
+  const moves = kept.flatMap(({ pair }): Step["commands"] => [
+    ["SELECT", pair.spare],
     ["RENAME", MARKERS[goal], MARKERS[other(goal)]],
-    ["MOVE", MARKERS[other(goal)], live],
+    ["MOVE", MARKERS[other(goal)], pair.live],
   ]);
-  const swaps = pairs.map(({ live, spare }): CommandLine => ["SWAPDB", live, spare]);
-  const replies = await client.run([["MULTI"], ...moves, ...swaps, ["EXEC"]]);
-  const refused = replies.find((reply) => reply instanceof Error);
-  if (refused !== undefined) throw redisError(refused, { address: client.address, doing: "exchange the databases" });
-  const executed = replies.at(-1);
-  if (!Array.isArray(executed)) throw moved(client);
-  const failed = executed.find((reply) => reply instanceof Error);
-  if (failed !== undefined) throw redisError(failed, { address: client.address, doing: "exchange the databases" });
+  const swaps = kept.map(({ pair }): Step["commands"][number] => ["SWAPDB", pair.live, pair.spare]);
+  const isDone = await runStep(client, {
+    expected,
+    commands: [...moves, ...swaps],
+    doing: "exchange the databases",
+    ...(beforeScript ? { beforeScript } : {}),
+  });
+  if (!isDone) throw moved(client);
 }
 
 function moved(client: RedisClient): AppError {
@@ -218,11 +219,12 @@ export async function readKept(client: RedisClient, { jobId, pairs }: { jobId: s
   return pairs.map((pair, index) => {
     const [inLive = [], inSpare = []] = [0, 1].map((side) => {
       const start = (index * 2 + side) * (reads.length + 1) + 1;
-      return replies.slice(start, start + reads.length).map((reply) => parseClaim(reply));
+      return replies.slice(start, start + reads.length).map((reply) => ({ reply, claim: parseClaim(reply) }));
     });
-    if (inLive.some((claim) => claim?.jobId === jobId)) throw byHand(client, pair);
-    const at = inSpare.findIndex((claim) => claim?.jobId === jobId);
-    return { pair, kind: MARKER_KINDS[at] ?? null, claim: inSpare[at] ?? null };
+    if (inLive.some(({ claim }) => claim?.jobId === jobId)) throw byHand(client, pair);
+    const at = inSpare.findIndex(({ claim }) => claim?.jobId === jobId);
+    const { reply, claim } = inSpare[at] ?? { reply: null, claim: null };
+    return { pair, kind: MARKER_KINDS[at] ?? null, claim, marker: Buffer.isBuffer(reply) ? reply : null };
   });
 }
 
@@ -232,25 +234,36 @@ function byHand(client: RedisClient, { live, spare }: Pair): AppError {
   });
 }
 
-const FENCE = "foundry-console:aside:fence";
+/** Any time far away: it is taken back at once. */
+const FAR_AWAY_MS = "4102444800000";
 
-/** Reads what is kept and touches the markers, so that a transaction that still waits for the server (it watches them) comes to nothing. */
+/**
+ * Reads what is kept and touches the markers, so that a transaction that still waits for the server (it watches them) comes to
+ * nothing. Giving and taking an expiry is a change that a full server allows too.
+ */
 async function fence(client: RedisClient, { jobId, pairs }: { jobId: string; pairs: Pair[] }): Promise<Kept[]> {
   for (let attempt = 0; attempt < 5; attempt++) {
     const kept = await readKept(client, { jobId, pairs });
     const marked = kept.flatMap(({ pair, kind }) => (kind === null ? [] : [{ spare: pair.spare, name: MARKERS[kind] }]));
-    const touched = await client.transaction(
+    const touched = await client.run(
       marked.flatMap(({ spare, name }): CommandLine[] => [
         ["SELECT", spare],
-        ["RENAME", name, FENCE],
-        ["RENAME", FENCE, name],
+        ["PEXPIREAT", name, FAR_AWAY_MS],
+        ["PERSIST", name],
       ]),
     );
+    const broken = touched.find((reply) => reply instanceof Error);
+    if (broken !== undefined) throw redisError(broken, { address: client.address });
     await atPoint("fenced");
     // A marker that was not there any more: an exchange came in between, so look again.
-    if (!touched.some((reply) => reply instanceof Error)) return kept;
+    if (marked.every((_, index) => asText(touched[index * 3 + 1]) === "1")) return kept;
   }
   throw new AppError("CONFLICT", `The databases of ${client.address} keep being exchanged`, { fix: "Try again in a minute." });
+}
+
+/** A script that was sent may still come into effect, until its time is over. */
+async function outwait(client: RedisClient, { deadlineMs }: SwapState): Promise<void> {
+  while (deadlineMs !== null && Number(await serverTimeMs(client)) <= deadlineMs) await delay(100);
 }
 
 function liveWords(live: Live): string {
