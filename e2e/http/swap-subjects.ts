@@ -30,6 +30,8 @@ export interface SwapSubjects {
 }
 
 const COUNT = 3_000;
+/** In each of three collections; the test server for MongoDB writes slowly. */
+const DOCUMENTS = 300;
 const unique = `swap_${Math.random().toString(36).slice(2, 10)}`;
 
 export async function startSwapSubjects(folder: string): Promise<SwapSubjects> {
@@ -144,11 +146,11 @@ async function mongodbSubject(): Promise<{ subject: SwapSubject; stop: () => Pro
       engine: "mongodb",
       url: url.href,
       target: unique,
-      count: collections.length * COUNT,
+      count: collections.length * DOCUMENTS,
       async write(value) {
         for (const name of collections) {
           await db.collection(name).deleteMany({});
-          await db.collection<{ _id: number; value: string }>(name).insertMany(Array.from({ length: COUNT }, (_, index) => ({ _id: index, value })));
+          await db.collection<{ _id: number; value: string }>(name).insertMany(Array.from({ length: DOCUMENTS }, (_, index) => ({ _id: index, value })));
         }
       },
       async read() {
