@@ -92,8 +92,11 @@ interface Flow {
 async function writeChunks({ first, chunks, output, context }: Flow): Promise<{ walker: RdbWalker; counter: RdbCounter }> {
   const counter = new RdbCounter();
   const walker = new RdbWalker(counter);
-  const written = finished(output);
+  // Also when a disk stands still a cancel is heard.
+  const written = finished(output, { signal: context.signal });
   written.catch(() => undefined);
+  // A write under way may fail once more after the end.
+  output.on("error", () => undefined);
   let bytesDone = 0;
   try {
     for (let step: IteratorResult<Buffer> = { done: false, value: first }; !step.done; step = await chunks.next()) {

@@ -51,8 +51,10 @@ export async function withSnapshot<T>(
   if (header === null) return { refused: "the server closed the connection when asked for a snapshot" };
   if (header.startsWith("-")) return { refused: refusal(link, new Error(header.slice(1))) };
   const [, marker, length] = /^\$(?:EOF:(.{40})|(\d{1,15}))$/.exec(header) ?? [];
-  if (marker !== undefined) return { refused: null, result: await receive({ totalBytes: null, chunks: untilMarker(link, Buffer.from(marker, "latin1")) }) };
-  if (length !== undefined) return { refused: null, result: await receive({ totalBytes: Number(length), chunks: untilLength(link, Number(length)) }) };
+  if (marker !== undefined)
+    return { refused: null, result: await receive({ totalBytes: null, chunks: untilMarker(link.readChunk, Buffer.from(marker, "latin1")) }) };
+  if (length !== undefined)
+    return { refused: null, result: await receive({ totalBytes: Number(length), chunks: untilLength(link.readChunk, Number(length)) }) };
   return { refused: "the server answered something else than a snapshot" };
 }
 
@@ -79,9 +81,11 @@ function refusal(link: Link, failure: Error): string {
   return failure.message.slice(0, 200);
 }
 
-async function* untilLength(link: Link, length: number): AsyncGenerator<Buffer> {
+type ReadChunk = () => Promise<Buffer>;
+
+async function* untilLength(readChunk: ReadChunk, length: number): AsyncGenerator<Buffer> {
   for (let left = length; left > 0;) {
-    const chunk = await link.readChunk();
+    const chunk = await readChunk();
     const part = chunk.length > left ? chunk.subarray(0, left) : chunk;
     left -= part.length;
     yield part;
@@ -89,10 +93,10 @@ async function* untilLength(link: Link, length: number): AsyncGenerator<Buffer> 
 }
 
 /** The last 40 bytes are held back until it is known whether they are the marker, which may come in two chunks. */
-async function* untilMarker(link: Link, marker: Buffer): AsyncGenerator<Buffer> {
+export async function* untilMarker(readChunk: ReadChunk, marker: Buffer): AsyncGenerator<Buffer> {
   let held: Buffer = Buffer.alloc(0);
   for (;;) {
-    const chunk = await link.readChunk();
+    const chunk = await readChunk();
     const border = Buffer.concat([held, chunk.subarray(0, MARKER_BYTES)]);
     const atBorder = border.indexOf(marker);
     if (atBorder >= 0) return yield border.subarray(0, atBorder);
