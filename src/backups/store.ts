@@ -94,11 +94,10 @@ export async function createArtefact(fileName: string): Promise<PendingArtefact>
       await syncPath(storeDir());
     },
     async abandon() {
-      await rm(partial, { force: true });
       await rm(`${final}.manifest.json.partial`, { force: true });
+      await removeArtefactFiles(partial);
       // What was published and then could not be put into the catalogue: nothing vouches for it.
-      await rm(`${final}.manifest.json`, { force: true });
-      await rm(final, { force: true });
+      await removeArtefactFiles(final);
     },
   };
 }
@@ -130,10 +129,13 @@ export async function sha256OfFile(path: string, signal?: AbortSignal, onBytes?:
 }
 
 /** Removes an artefact and its manifest, where they are. */
-export async function removeArtefact(fileName: string): Promise<void> {
-  const path = artefactPath(fileName);
-  await rm(path, { force: true });
-  await rm(`${path}.manifest.json`, { force: true });
+export const removeArtefact = (fileName: string): Promise<void> => removeArtefactFiles(artefactPath(fileName));
+
+/** What an engine's library puts beside a file that it reads (SQLite, for one that came in WAL mode) goes with it. */
+const BESIDE = ["", ".manifest.json", "-wal", "-shm", "-journal"];
+
+async function removeArtefactFiles(path: string): Promise<void> {
+  for (const suffix of BESIDE) await rm(`${path}${suffix}`, { force: true });
 }
 
 /** Removes what an interrupted write left. `keep` names partial files still being written. */

@@ -3,8 +3,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, request as httpRequest, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import Database from "better-sqlite3";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Who } from "@/test/callers";
 import { sqliteConsole } from "@/test/sqlite-console";
@@ -17,6 +19,8 @@ const { putGrant } = await import("@/server/control-plane/grants.repo");
 const { addPerson, signedIn } = await import("@/test/people");
 const { LIMITS } = await import("@/server/limits");
 const { artefactPath } = await import("@/backups/store");
+const { storedArtefact } = await import("@/backups/backups.service");
+const { removeBackup } = await import("@/backups/retention.service");
 const { newToken, sha256Hex } = await import("@/server/secrets");
 const { people, sessions } = await callers();
 
@@ -55,6 +59,8 @@ function upload(who: Who | null, body: BodyInit, options: { headers?: Record<str
   const init = { method: "POST", headers, body, duplex: "half" } as RequestInit;
   return uploadRoute.POST(new Request(`http://127.0.0.1:3000/api/files/upload?${options.query ?? QUERY}`, init));
 }
+
+const context = { signal: new AbortController().signal, scratchDir: shop.folder, progress: () => undefined, log: () => undefined, child: () => undefined };
 
 /** A body that says whether anybody asked for a byte of it. */
 function watched(bytes: Uint8Array): { body: ReadableStream<Uint8Array>; wasRead: () => boolean } {
@@ -125,6 +131,27 @@ describe("a whole file", () => {
       expect((await shop.ended(jobId)).state).toBe("succeeded");
       expect((await shop.backup(backupId)).file_name).toMatch(/^sq-main-[a-z0-9-]+\.sqlite$/);
     }
+  });
+
+  test("in WAL mode leaves nothing beside it when it is deleted, nor when it is refused", async () => {
+    const path = join(shop.folder, "wal.sqlite");
+    const database = new Database(path);
+    database.pragma("journal_mode = WAL");
+    database.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1), (2)");
+    database.close();
+    const bytes = Buffer.from(readFileSync(path));
+    expect(bytes[18]).toBe(2);
+    const before = shop.stored();
+    const { jobId, backupId } = (await (await upload("admin", bytes)).json()) as { jobId: string; backupId: string };
+    expect((await shop.ended(jobId)).state).toBe("succeeded");
+    const row = await shop.backup(backupId);
+    await shop.engine.verify((await storedArtefact(row)).artefact, { ...context, jobId });
+    expect(shop.stored().filter((name) => name.includes("partial"))).toEqual([]);
+    await removeBackup(backupId);
+    expect(shop.stored()).toEqual(before);
+    const cut = (await (await upload("admin", bytes.subarray(0, 5_000))).json()) as { jobId: string };
+    expect((await shop.ended(cut.jobId)).state).toBe("failed");
+    expect(shop.stored()).toEqual(before);
   });
 
   test("may come from a token without a session", async () => {
@@ -229,11 +256,13 @@ describe("what is not whole leaves nothing", () => {
     "a sender that goes away, %s",
     async ([, headers]) => {
       const before = await state();
+      const rows = (await audit()).length;
       await half((outgoing) => outgoing.destroy(), headers);
-      for (let waited = 0; waited < 5_000 && JSON.stringify(await state()) !== JSON.stringify(before); waited += 20) await delay(20);
-      expect(await state()).toEqual(before);
+      // Until its end is written down.
+      for (let waited = 0; waited < 10_000 && (await audit()).length < rows + 2; waited += 20) await delay(20);
       const [last] = await audit();
       expect(last?.outcome).toBe("failed");
+      expect(await state()).toEqual(before);
     },
   );
 

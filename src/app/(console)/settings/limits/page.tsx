@@ -19,6 +19,11 @@ const rows = [
   { label: "Running queries", value: `${LIMITS.runningQueriesPerUser} a person, ${LIMITS.runningQueriesMax} in all` },
   { label: "Backup jobs at once", value: `${LIMITS.backupJobsAtOnce}, one a server` },
   { label: "Redis SCAN COUNT", value: `at most ${formatCount(LIMITS.redisScanCount)}` },
+  { label: "A file made elsewhere", value: `at most ${formatBytes(LIMITS.uploadBytesMax)}, received as a stream` },
+  { label: "Look inside a backup", value: `the first ${LIMITS.peekItemsMax} items of an object` },
+  { label: "A schedule", value: `every ${LIMITS.scheduleEveryMinutesMin} minutes at most` },
+  { label: "A restore can be undone", value: `for ${LIMITS.undoHours} h` },
+  { label: "An approval is good", value: `for ${LIMITS.approvalMinutes} min, for one use` },
   { label: "A download link lives", value: `${LIMITS.downloadTicketSeconds} s, for one use` },
   {
     label: "A session ends",
