@@ -1,4 +1,5 @@
 import "server-only";
+import { isAscii } from "node:buffer";
 import { decoderOf, encodingOf } from "@/app/(console)/manage-dbs/postgres/postgres.archive-encoding";
 import { AppError } from "@/server/errors";
 
@@ -35,6 +36,8 @@ export interface ArchiveToc {
   database: string;
   serverVersion: string;
   dumpVersion: string;
+  /** PostgreSQL's name of the encoding of all text in it: "UTF8". */
+  encoding: string;
   entries: TocEntry[];
 }
 
@@ -163,6 +166,7 @@ export class ArchiveWalk {
       database: database ?? "",
       serverVersion: serverVersion ?? "",
       dumpVersion: dumpVersion ?? "",
+      encoding: this.#encoding,
       entries: [],
     };
     this.#minor = minor;
@@ -171,12 +175,17 @@ export class ArchiveWalk {
 
   #pending: ArchiveToc | null = null;
   #minor = 14;
-  /** Everything in an archive is in the encoding that its first entry names. */
-  #decode = decoderOf("UTF8");
+  /** Of all text in the archive. The entry that names it comes last, so what is not ASCII is kept until then. */
+  #encoding = "UTF8";
+  #foreign: { entry: TocEntry; texts: EntryTexts }[] = [];
 
   #toEntries(): void {
     this.#state = this.#entriesLeft > 0 ? "entries" : "block";
-    if (this.#state === "block") this.toc = this.#pending;
+    if (this.#state !== "block") return;
+    const decode = decoderOf(this.#encoding);
+    for (const { entry, texts } of this.#foreign) Object.assign(entry, decodedTexts(texts, decode));
+    this.#foreign = [];
+    this.toc = this.#pending && { ...this.#pending, encoding: this.#encoding };
   }
 
   #notAnArchive(): AppError {
@@ -186,37 +195,28 @@ export class ArchiveWalk {
   #readEntry(): void {
     const id = this.#integer();
     const hasData = this.#integer() !== 0;
-    this.#text();
-    this.#text();
-    const name = this.#text() ?? "";
+    this.#bytesOfText();
+    this.#bytesOfText();
+    const name = this.#bytesOfText();
     const kind = this.#text() ?? "";
     this.#integer();
-    const definition = this.#text();
-    this.#text();
-    const copyStatement = this.#text();
-    const schema = this.#text();
-    const tablespace = this.#text();
-    this.#text();
+    const definition = this.#bytesOfText();
+    this.#bytesOfText();
+    const copyStatement = this.#bytesOfText();
+    const schema = this.#bytesOfText();
+    const tablespace = this.#bytesOfText();
+    this.#bytesOfText();
     if (this.#minor >= 16) this.#integer();
-    const owner = this.#text() ?? "";
-    this.#text();
+    const owner = this.#bytesOfText();
+    this.#bytesOfText();
     const dependencies: number[] = [];
     for (let other = this.#text(); other !== null; other = this.#text()) dependencies.push(Number(other));
     this.#bytes(1 + this.#offsetBytes);
-    const entry = {
-      id,
-      name,
-      kind,
-      schema: schema === "" ? null : schema,
-      owner,
-      tablespace: tablespace === "" ? null : tablespace,
-      definition,
-      copyStatement: copyStatement === "" ? null : copyStatement,
-      dependencies,
-      hasData,
-    };
+    const texts: EntryTexts = { name, definition, copyStatement, schema, tablespace, owner };
+    const entry: TocEntry = { id, kind, dependencies, hasData, ...decodedTexts(texts, decodeUtf8) };
     this.#pending?.entries.push(entry);
-    if (kind === "ENCODING") this.#decode = decoderOf(encodingOf(definition));
+    if (Object.values(texts).some((text) => text !== null && !isAscii(text))) this.#foreign.push({ entry, texts: copiedTexts(texts) });
+    if (kind === "ENCODING") this.#encoding = encodingOf(entry.definition);
     if (hasData) this.#withData.set(id, entry);
     this.#entriesLeft -= 1;
     this.#toEntries();
@@ -268,12 +268,42 @@ export class ArchiveWalk {
   }
 
   #text(): string | null {
+    return this.#bytesOfText()?.toString("utf8") ?? null;
+  }
+
+  #bytesOfText(): Buffer | null {
     const length = this.#integer();
     if (length < 0) return null;
     if (length > STRING_BYTES_MAX) throw damaged("its table of contents makes no sense");
-    return this.#decode(this.#bytes(length));
+    return this.#bytes(length);
   }
 }
+
+type EntryTexts = Record<"name" | "definition" | "copyStatement" | "schema" | "tablespace" | "owner", Buffer | null>;
+
+const decodeUtf8 = decoderOf("UTF8");
+
+function decodedTexts(texts: EntryTexts, decode: (bytes: Buffer) => string): Pick<TocEntry, keyof EntryTexts> {
+  const text = (bytes: Buffer | null): string | null => (bytes === null || bytes.length === 0 ? null : decode(bytes));
+  return {
+    name: text(texts.name) ?? "",
+    definition: text(texts.definition),
+    copyStatement: text(texts.copyStatement),
+    schema: text(texts.schema),
+    tablespace: text(texts.tablespace),
+    owner: text(texts.owner) ?? "",
+  };
+}
+
+const copiedTexts = (texts: EntryTexts): EntryTexts => ({
+  name: copied(texts.name),
+  definition: copied(texts.definition),
+  copyStatement: copied(texts.copyStatement),
+  schema: copied(texts.schema),
+  tablespace: copied(texts.tablespace),
+  owner: copied(texts.owner),
+});
+const copied = (bytes: Buffer | null): Buffer | null => bytes && Buffer.from(bytes);
 
 const NEED_MORE = Symbol("more bytes are needed");
 

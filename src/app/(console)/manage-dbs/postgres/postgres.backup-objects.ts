@@ -108,15 +108,27 @@ const TOC_KINDS: Record<string, DumpRelation["kind"]> = {
   "FOREIGN TABLE": "foreign table",
 };
 
-/** The relations of an archive by name, and whether rows of theirs follow. A partitioned table is one without rows of its own. */
-export function relationsOfArchive(toc: ArchiveToc): Map<string, { kind: DumpRelation["kind"]; hasData: boolean }> {
-  const relations = new Map<string, { kind: DumpRelation["kind"]; hasData: boolean }>();
+export interface ArchiveRelation {
+  kind: DumpRelation["kind"];
+  /** Rows follow as COPY, which are counted. */
+  hasData: boolean;
+  /** Why there are no rows to count, where a person would expect them. */
+  withoutCount: string | null;
+}
+
+/** The relations of an archive by name, and whether rows of theirs follow. */
+export function relationsOfArchive(toc: ArchiveToc): Map<string, ArchiveRelation> {
+  const relations = new Map<string, ArchiveRelation>();
   for (const entry of toc.entries) {
     const kind = TOC_KINDS[entry.kind];
     if (!kind || entry.schema === null) continue;
     const name = objectName(entry.schema, entry.name);
-    const hasData = entry.kind === "TABLE DATA" || (relations.get(name)?.hasData ?? false);
-    relations.set(name, { kind: entry.kind === "TABLE DATA" ? (relations.get(name)?.kind ?? kind) : kind, hasData });
+    const known = relations.get(name);
+    if (entry.kind !== "TABLE DATA") {
+      const isPartitioned = entry.kind === "TABLE" && /\nPARTITION BY /.test(entry.definition ?? "");
+      relations.set(name, { kind: isPartitioned ? "partitioned table" : kind, hasData: false, withoutCount: null, ...(known?.hasData ? known : {}) });
+    } else if (entry.copyStatement !== null) relations.set(name, { kind: known?.kind ?? kind, hasData: true, withoutCount: null });
+    else relations.set(name, { kind: known?.kind ?? kind, hasData: false, withoutCount: "its rows are INSERT statements, which are restored but not counted" });
   }
   return relations;
 }

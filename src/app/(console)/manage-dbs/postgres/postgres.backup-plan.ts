@@ -2,7 +2,9 @@ import "server-only";
 import { statfs } from "node:fs/promises";
 import { z } from "zod";
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
+import { ownersOfArchive, rolesOfArchive } from "@/app/(console)/manage-dbs/postgres/postgres.archive-roles";
 import { listRelations, type DumpRelation } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
+import { chooseEntries, chosenObjects, type Chosen } from "@/app/(console)/manage-dbs/postgres/postgres.chosen";
 import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
 import { browse, type CatalogQuery, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { readLive, REPLACE_WAY, replaceChecks, replaceSteps, type LiveDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.replace-plan";
@@ -53,15 +55,18 @@ const NamesRow = z.object({ name: z.string() });
 const DATABASES: CatalogQuery<{ name: string }> = { row: NamesRow, sql: "SELECT datname AS name FROM pg_database" };
 const AVAILABLE_EXTENSIONS: CatalogQuery<{ name: string }> = { row: NamesRow, sql: "SELECT name FROM pg_available_extensions" };
 const TABLESPACES: CatalogQuery<{ name: string }> = { row: NamesRow, sql: "SELECT spcname AS name FROM pg_tablespace" };
-const ROLES: CatalogQuery<{ name: string; may_be: boolean }> = {
-  row: z.object({ name: z.string(), may_be: flag }),
-  sql: "SELECT rolname AS name, pg_has_role(current_user, oid, 'MEMBER') AS may_be FROM pg_roles",
+const RoleRow = z.object({ name: z.string(), may_be: flag, inherited: flag });
+const ROLES: CatalogQuery<z.infer<typeof RoleRow>> = {
+  row: RoleRow,
+  sql: "SELECT rolname AS name, pg_has_role(current_user, oid, 'MEMBER') AS may_be, pg_has_role(current_user, oid, 'USAGE') AS inherited FROM pg_roles",
 };
 
 /** What the server has of what the backup needs. */
 export interface RestoreNeeds {
   server: z.infer<typeof ServerRow>;
   databases: Set<string>;
+  /** Whom the original belonged to, where the copy can too: what its owner may do in it, others of its objects may rest on. */
+  databaseOwner: string | null;
   /** Owners and rights cannot be brought back: a role is missing, or the console's role may not act for it. */
   withoutOwners: string[];
   withoutRights: string[];
@@ -74,14 +79,16 @@ export async function readNeeds(session: Session, toc: ArchiveToc, details: Deta
   const [server] = await session.all(SERVER);
   if (!server) throw new AppError("INTERNAL", "PostgreSQL does not know the role of its own session", { fix: "Try again." });
   const names = async (query: CatalogQuery<{ name: string }>): Promise<Set<string>> => new Set((await session.all(query)).map((row) => row.name));
-  const roles = new Map((await session.all(ROLES)).map((role) => [role.name, role.may_be]));
+  const roles = new Map((await session.all(ROLES)).map((role) => [role.name, role]));
   const extensions = await names(AVAILABLE_EXTENSIONS);
   const tablespaces = await names(TABLESPACES);
-  const owners = distinct([...toc.entries.map((entry) => entry.owner), ...details.roles.owners]);
+  const owners = distinct([...ownersOfArchive(toc.entries), ...details.roles.owners]);
+  const databaseOwner = toc.entries.find((entry) => entry.kind === "DATABASE")?.owner ?? "";
   return {
     server,
+    databaseOwner: roles.get(databaseOwner)?.inherited ? databaseOwner : null,
     databases: await names(DATABASES),
-    withoutOwners: owners.filter((owner) => (server.superuser ? !roles.has(owner) : roles.get(owner) !== true)),
+    withoutOwners: owners.filter((owner) => (server.superuser ? !roles.has(owner) : roles.get(owner)?.may_be !== true)),
     withoutRights: distinct(details.roles.rights).filter((role) => !roles.has(role)),
     missingForPolicies: distinct(details.roles.policies).filter((role) => !roles.has(role)),
     missingExtensions: distinct(toc.entries.filter((entry) => entry.kind === "EXTENSION").map((entry) => entry.name)).filter((name) => !extensions.has(name)),
@@ -100,8 +107,8 @@ export async function planRestore(options: {
   search: ToolSearch;
 }): Promise<RestorePlan> {
   const { artefact, connection, target, context, search } = options;
-  const toc = await readToc(artefact);
-  const details = detailsOf(artefact.manifest);
+  const { toc, details, skipped } = wantedOf(await readToc(artefact), artefact.manifest, target);
+  const objects = chosenObjects(artefact.manifest.objects, target);
   const tool = await toolCheck(toc, search);
   return browse(connection, context, async (session) => {
     const needs = await readNeeds(session, toc, details);
@@ -110,6 +117,7 @@ export async function planRestore(options: {
     const bytesNeeded = details.databaseBytes;
     const checks = [
       ...(live ? replaceChecks(target.name, live) : [nameCheck(target.name, needs)]),
+      ...chosenChecks(target, skipped),
       tool,
       versionCheck(artefact.manifest, needs),
       rightsCheck(needs),
@@ -122,7 +130,7 @@ export async function planRestore(options: {
     return {
       target: target.name,
       way: live ? REPLACE_WAY : "new database",
-      objects: planObjects({ objects: artefact.manifest.objects, relations, replaces: live !== null }),
+      objects: planObjects({ objects, relations, replaces: live !== null }),
       checks,
       bytesNeeded,
       steps: [
@@ -137,6 +145,29 @@ export async function planRestore(options: {
         : {}),
     };
   });
+}
+
+/** The archive and its facts, of the chosen objects only where some are chosen. */
+export function wantedOf(toc: ArchiveToc, manifest: ManifestContent, target: RestoreTarget): Chosen & { details: Details } {
+  const details = detailsOf(manifest);
+  if (!target.objects) return { toc, skipped: [], details };
+  const wanted = chooseEntries(toc, target.objects);
+  return { ...wanted, details: { ...details, databaseBytes: null, roles: rolesOfArchive(wanted.toc.entries) } };
+}
+
+function chosenChecks({ objects, replace }: RestoreTarget, skipped: Chosen["skipped"]): PlanCheck[] {
+  if (!objects) return [];
+  if (replace)
+    return [
+      {
+        result: "fail",
+        title: "Chosen objects cannot replace a database",
+        detail: "The swap exchanges whole databases: what is not chosen would be gone. Restore them under a new name.",
+      },
+    ];
+  if (skipped.length === 0) return [{ result: "pass", title: "The chosen objects come whole", detail: `${objects.length} with all that belongs to them` }];
+  const words = skipped.slice(0, 20).map(({ name, reason }) => `${name}: ${reason}`);
+  return [{ result: "warn", title: `${skipped.length} things that belong to the chosen objects are left out`, detail: words.join("; ") }];
 }
 
 function stageSteps(manifest: ManifestContent, needs: RestoreNeeds): RestorePlan["steps"] {

@@ -1,10 +1,13 @@
 import "server-only";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-names";
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
 import { countLargeObjects, countRelations, LARGE_OBJECTS_NAME, listRelations } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
-import { detailsOf, nameProblem, readNeeds, type Details, type RestoreNeeds } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
+import { nameProblem, readNeeds, wantedOf, type Details, type RestoreNeeds } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
+import { chosenObjects, restoreList } from "@/app/(console)/manage-dbs/postgres/postgres.chosen";
 import { compareContent } from "@/app/(console)/manage-dbs/postgres/postgres.compare-content";
-import { readLive, replaceProblem } from "@/app/(console)/manage-dbs/postgres/postgres.replace-plan";
+import { readLive, replaceProblem, tablespaceOf } from "@/app/(console)/manage-dbs/postgres/postgres.replace-plan";
 import { swapStaged, type AtPoint } from "@/app/(console)/manage-dbs/postgres/postgres.swap";
 import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
 import { browse, reachedTarget, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
@@ -25,8 +28,11 @@ export async function stageRestore(options: {
   at: AtPoint;
 }): Promise<Staged> {
   const { artefact, connection, target, context, search, at } = options;
-  const toc = await readToc(artefact);
-  const details = detailsOf(artefact.manifest);
+  const wanted = wantedOf(await readToc(artefact), artefact.manifest, target);
+  const { toc, details, skipped } = wanted;
+  if (target.objects && target.replace)
+    throw new AppError("INVALID", "Chosen objects cannot replace a database", { fix: "Restore them under a new name, or the whole backup in its place." });
+  const manifestObjects = chosenObjects(artefact.manifest.objects, target);
   const tools = await toolsForArchive(toc, search);
   const { needs, live } = await browse(connection, context, async (session) => ({
     needs: await readNeeds(session, toc, details),
@@ -36,19 +42,22 @@ export async function stageRestore(options: {
   if (problem !== null) throw new AppError("CONFLICT", `The name ${target.name} cannot be used: ${problem}`, { fix: "Choose another name." });
   const name = stagingName(target.name, context.jobId);
   context.progress({ phase: "Create a database beside" });
-  await createDatabase(connection, { name, details, tablespace: live?.tablespace ?? null, context });
+  const owner = live?.owner ?? needs.databaseOwner;
+  await createDatabase(connection, { name, details, owner, tablespace: live && tablespaceOf(live), context });
   try {
     context.progress({ phase: "Restore with pg_restore" });
-    await runRestore({ artefact, connection, name, needs, tools, context });
+    await runRestore({ artefact, connection, name, needs, list: target.objects ? restoreList(wanted) : null, tools, context });
     // What replaces a live database takes that one's settings, when it does.
     if (!live) await carrySettings(connection, { name, toc, context });
     context.progress({ phase: "Count every table" });
-    const objects = await countDatabase({ connection, name, context, objects: artefact.manifest.objects });
+    const counted = await countDatabase({ connection, name, context });
+    // What the backup has no count of cannot be compared.
+    const uncounted = new Set(manifestObjects.filter((object) => object.count === null).map((object) => object.name));
     return {
-      objects,
-      skipped: [],
+      objects: counted.map((object) => (uncounted.has(object.name) ? { ...object, count: null } : object)),
+      skipped: skipped.map((entry) => ({ ...entry, count: 1 })),
       keep: () => keepAs({ connection, name, target: target.name }),
-      compareContent: () => compareContent({ artefact, connection, name, objects: artefact.manifest.objects, context, search }),
+      compareContent: () => compareContent({ artefact, connection, name, objects: manifestObjects, context, search }),
       ...(live ? { swap: (journal: Journal) => swapStaged({ connection, name, target: target.name, context, journal, at }) } : {}),
       discard: () => dropDatabase(connection, name),
     };
@@ -68,9 +77,9 @@ export async function stageRestore(options: {
 
 async function createDatabase(
   connection: Connection,
-  options: { name: string; details: Details; tablespace: string | null; context: JobContext },
+  options: { name: string; details: Details; owner: string | null; tablespace: string | null; context: JobContext },
 ): Promise<void> {
-  const { name, details, tablespace, context } = options;
+  const { name, details, owner, tablespace, context } = options;
   const words = [
     `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0`,
     details.encoding === null ? "" : `ENCODING ${textLiteral(details.encoding)}`,
@@ -78,6 +87,7 @@ async function createDatabase(
     details.provider === "b" && details.locale !== null ? `LOCALE_PROVIDER builtin BUILTIN_LOCALE ${textLiteral(details.locale)}` : "",
     details.collate === null ? "" : `LC_COLLATE ${textLiteral(details.collate)}`,
     details.ctype === null ? "" : `LC_CTYPE ${textLiteral(details.ctype)}`,
+    owner === null ? "" : `OWNER ${quoteIdentifier(owner)}`,
     tablespace === null ? "" : `TABLESPACE ${quoteIdentifier(tablespace)}`,
   ];
   await withOwnSession(connection, { signal: context.signal }, (session) => session.run(words.filter((word) => word !== "").join(" ")));
@@ -89,14 +99,18 @@ interface RestoreRun {
   connection: Connection;
   name: string;
   needs: RestoreNeeds;
+  /** Of the entries to restore; null for all. */
+  list: string | null;
   tools: PostgresTools;
   context: JobContext;
 }
 
 /** The archive goes in by stdin: its path is no argument, and what is restored is what was opened. */
 async function runRestore(run: RestoreRun): Promise<void> {
-  const { artefact, connection, name, needs, tools, context } = run;
+  const { artefact, connection, name, needs, list, tools, context } = run;
   const { target, encrypted } = await reachedTarget(connection, context);
+  const listFile = join(context.scratchDir, "restore.list");
+  if (list !== null) await writeFile(listFile, list, { mode: 0o600 });
   const restore = startTool({
     file: tools.pgRestore,
     arguments: [
@@ -105,6 +119,7 @@ async function runRestore(run: RestoreRun): Promise<void> {
       "--no-password",
       ...(needs.withoutOwners.length > 0 ? ["--no-owner", "--no-privileges"] : needs.withoutRights.length > 0 ? ["--no-privileges"] : []),
       ...(needs.missingTablespaces.length > 0 ? ["--no-tablespaces"] : []),
+      ...(list === null ? [] : [`--use-list=${listFile}`]),
       `--dbname=${name}`,
     ],
     environment: await toolEnvironment({ target: { ...target, database: name }, encrypted, scratchDir: context.scratchDir }),
@@ -168,12 +183,7 @@ export function databaseSettings(definition: string, database: string): string[]
 }
 
 /** Exact rows of the restored database by the manifest's names; ANALYZE on the way, so that its first queries are planned well. */
-async function countDatabase(options: {
-  connection: Connection;
-  name: string;
-  context: JobContext;
-  objects: readonly { name: string; count: number | null }[];
-}): Promise<{ name: string; count: number | null }[]> {
+async function countDatabase(options: { connection: Connection; name: string; context: JobContext }): Promise<{ name: string; count: number | null }[]> {
   const { connection, name, context } = options;
   return withOwnSession(connection, { signal: context.signal, database: name }, async (session) => {
     await session.run("SET row_security = off; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");

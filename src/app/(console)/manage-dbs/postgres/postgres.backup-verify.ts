@@ -1,6 +1,6 @@
 import "server-only";
 import { ArchiveWalk, damaged, type ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
-import type { ArchiveContent } from "@/app/(console)/manage-dbs/postgres/postgres.archive-blocks";
+import { BlockReader, type ArchiveContent } from "@/app/(console)/manage-dbs/postgres/postgres.archive-blocks";
 import { RowCounter } from "@/app/(console)/manage-dbs/postgres/postgres.archive-rows";
 import { LARGE_OBJECTS_NAME, relationsOfArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
 import { startTool, writeOrGone, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
@@ -33,9 +33,8 @@ interface ArchiveReader {
   readonly rows: number;
 }
 
-function openArchiveReader(tools: PostgresTools, context: Pick<JobContext, "child" | "scratchDir">): ArchiveReader {
-  const walk = new ArchiveWalk();
-  const counter = new RowCounter();
+function openArchiveReader(toc: ArchiveToc, tools: PostgresTools, context: Pick<JobContext, "child" | "scratchDir">): ArchiveReader {
+  const counts = isCountedInside(toc) ? countBlocks() : countText();
   const process = startTool({
     file: tools.pgRestore,
     arguments: READ_ARGUMENTS,
@@ -43,10 +42,10 @@ function openArchiveReader(tools: PostgresTools, context: Pick<JobContext, "chil
     context,
     background: true,
   });
-  const counted = countRows(process, counter);
+  const taken = takeAll(process, (chunk) => counts.text(chunk));
   // What is wrong is said with the next bytes, not only after the last.
   let failure: unknown;
-  counted.catch((error: unknown) => {
+  taken.catch((error: unknown) => {
     failure = error;
     process.kill();
   });
@@ -55,34 +54,83 @@ function openArchiveReader(tools: PostgresTools, context: Pick<JobContext, "chil
   });
   return {
     async write(chunk) {
-      walk.push(chunk);
+      await counts.archive(chunk);
       await writeOrGone(process.stdin, chunk);
       if (failure !== undefined) throw failure instanceof Error ? failure : unreadable(failure);
     },
     async end() {
-      const toc = walk.end();
+      const content = counts.end();
       process.stdin.end();
-      await counted;
+      await taken;
       await process.done.catch((error: unknown) => {
         throw unreadable(error);
       });
-      counter.end();
-      const content = { toc, tables: counter.tables, largeObjects: counter.largeObjects, largeObjectsSum: null };
-      assertComplete(content);
-      return content;
+      const found = content();
+      assertComplete(found);
+      return found;
     },
-    stop: () => process.kill(),
+    stop() {
+      counts.stop();
+      process.kill();
+    },
     get rows() {
-      return counter.rows;
+      return counts.rows();
     },
+  };
+}
+
+/** Where rows are not COPY, or names are in another encoding, pg_restore's text cannot be told apart by its lines. */
+const isCountedInside = (toc: ArchiveToc): boolean =>
+  !["UTF8", "SQL_ASCII"].includes(toc.encoding) || toc.entries.some((entry) => entry.kind === "TABLE DATA" && entry.hasData && entry.copyStatement === null);
+
+interface Counts {
+  /** Bytes of the file. */
+  archive(chunk: Buffer): Promise<void>;
+  /** Bytes of pg_restore's text. */
+  text(chunk: Buffer): void;
+  /** Call after the last byte of the file; what it answers, after the last of the text. */
+  end(): () => ArchiveContent;
+  rows(): number;
+  stop(): void;
+}
+
+function countText(): Counts {
+  const walk = new ArchiveWalk();
+  const counter = new RowCounter();
+  return {
+    archive: async (chunk) => walk.push(chunk),
+    text: (chunk) => counter.push(chunk),
+    end() {
+      const toc = walk.end();
+      return () => {
+        counter.end();
+        return { toc, tables: counter.tables, largeObjects: counter.largeObjects, largeObjectsSum: null };
+      };
+    },
+    rows: () => counter.rows,
+    stop: () => undefined,
+  };
+}
+
+function countBlocks(): Counts {
+  const reader = new BlockReader();
+  return {
+    archive: (chunk) => reader.write(chunk),
+    text: () => undefined,
+    end() {
+      const content = reader.end();
+      return () => content;
+    },
+    rows: () => reader.rows,
+    stop: () => reader.stop(),
   };
 }
 
 const unreadable = (error: unknown): AppError =>
   damaged(`pg_restore cannot read it: ${error instanceof AppError ? (error.detail ?? error.message) : String(error)}`, error);
 
-async function countRows(process: ToolProcess, counter: RowCounter): Promise<void> {
-  for await (const chunk of process.stdout) counter.push(chunk as Buffer);
+async function takeAll(process: ToolProcess, take: (chunk: Buffer) => void): Promise<void> {
+  for await (const chunk of process.stdout) take(chunk as Buffer);
 }
 
 /** Every table that the table of contents promises rows of was read, and no other. */
@@ -105,8 +153,15 @@ const VERIFY_METHOD = "read whole with pg_restore, rows of every table counted";
 
 /** Reads a stored artefact whole. Throws INTERNAL for a damaged one, TOOL_MISSING without a pg_restore that reads it. */
 export async function verifyArtefact(artefact: Artefact, context: JobContext, search: ToolSearch): Promise<Verification> {
-  const tools = await toolsForArchive(await readToc(artefact), search);
-  const reader = openArchiveReader(tools, context);
+  const content = await readArtefact(artefact, context, search);
+  return { method: VERIFY_METHOD, objects: foundObjects(content) };
+}
+
+/** What a stored artefact holds, read whole by pg_restore and by us. */
+export async function readArtefact(artefact: Omit<Artefact, "manifest">, context: JobContext, search: ToolSearch): Promise<ArchiveContent> {
+  const toc = await readToc(artefact);
+  const tools = await toolsForArchive(toc, search);
+  const reader = openArchiveReader(toc, tools, context);
   const stop = (): void => reader.stop();
   context.signal.addEventListener("abort", stop, { once: true });
   try {
@@ -118,8 +173,7 @@ export async function verifyArtefact(artefact: Artefact, context: JobContext, se
       context.progress({ bytesDone: bytes, bytesTotal: artefact.bytes, itemsDone: reader.rows });
     }
     if (bytes !== artefact.bytes) throw damaged(`it has ${bytes} bytes instead of ${artefact.bytes}`);
-    const content = await reader.end();
-    return { method: VERIFY_METHOD, objects: foundObjects(content) };
+    return await reader.end();
   } catch (error) {
     if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled", { cause: error });
     throw error;
@@ -130,7 +184,7 @@ export async function verifyArtefact(artefact: Artefact, context: JobContext, se
 }
 
 /** The table of contents at the head of an artefact; what follows is not read. Throws INTERNAL for anything that is no archive. */
-export async function readToc(artefact: Artefact): Promise<ArchiveToc> {
+export async function readToc(artefact: Pick<Artefact, "open">): Promise<ArchiveToc> {
   const walk = new ArchiveWalk();
   const stream = artefact.open();
   try {

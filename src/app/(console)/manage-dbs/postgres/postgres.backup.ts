@@ -3,6 +3,7 @@ import { planRestore } from "@/app/(console)/manage-dbs/postgres/postgres.backup
 import { stageRestore, sweepRestore } from "@/app/(console)/manage-dbs/postgres/postgres.backup-stage";
 import { verifyArtefact } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
 import { writeBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup-write";
+import { describeArchive } from "@/app/(console)/manage-dbs/postgres/postgres.describe";
 import { peekArchive } from "@/app/(console)/manage-dbs/postgres/postgres.peek";
 import { dropKeptDatabase, settleSwap } from "@/app/(console)/manage-dbs/postgres/postgres.settle";
 import { exchangeSwap, type AtPoint } from "@/app/(console)/manage-dbs/postgres/postgres.swap";
@@ -28,5 +29,6 @@ export function makePostgresBackup(search: () => ToolSearch, at: AtPoint = nowhe
     exchange: (connection, swap, { journal, context }) => exchangeSwap(swap, { connection, journal, context, at }),
     dropKept: dropKeptDatabase,
     peek: peekArchive,
+    describe: (file, context) => describeArchive(file, context, search()),
   };
 }

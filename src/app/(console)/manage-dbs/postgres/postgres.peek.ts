@@ -1,6 +1,6 @@
 import "server-only";
 import { damaged, objectName, type ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
-import { decoderOf, encodingOf } from "@/app/(console)/manage-dbs/postgres/postgres.archive-encoding";
+import { decoderOf } from "@/app/(console)/manage-dbs/postgres/postgres.archive-encoding";
 import { ArchiveBlocks, type OpenConsumer } from "@/app/(console)/manage-dbs/postgres/postgres.archive-inflate";
 import { copyColumns } from "@/app/(console)/manage-dbs/postgres/postgres.archive-rows";
 import { LARGE_OBJECTS_NAME, relationsOfArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
@@ -31,13 +31,13 @@ export async function peekArchive(artefact: Artefact, object: string, { limit, s
     throw new AppError("UNSUPPORTED", `The rows of ${object} are INSERT statements, which are not shown`, {
       fix: "Restore it under a new name and look there.",
     });
-  const decode = decoderOf(encodingOf(toc.entries.find((entry) => entry.kind === "ENCODING")?.definition ?? null));
-  const rows = new FirstRows(limit, decode);
+  const rows = new FirstRows(limit, decoderOf(toc.encoding));
   let ended = false;
   const open: OpenConsumer = (entry) => (entry.id === data.id ? { take: (bytes) => rows.push(bytes), end: () => void (ended = true) } : null);
   await readUntil({ artefact, open, signal, isEnough: () => ended || rows.hasMore });
   if (!ended && !rows.hasMore) throw damaged(`the rows of ${object} have no end`);
-  return { columns: copyColumns(data.copyStatement), rows: rows.rows, hasMore: rows.hasMore };
+  const columns = copyColumns(data.copyStatement);
+  return { columns, rows: columns.length > 0 ? rows.rows : rows.rows.map(() => []), hasMore: rows.hasMore };
 }
 
 async function peekLargeObjects(artefact: Artefact, toc: ArchiveToc, { limit, signal }: PeekOptions): Promise<Peek> {

@@ -11,7 +11,9 @@ type PlanCheck = RestorePlan["checks"][number];
 const flag = z.enum(["t", "f"]).transform((text) => text === "t");
 const LiveRow = z.object({
   name: z.string(),
-  tablespace: z.string(),
+  /** Null for the server's default one, which nobody needs a right for. */
+  tablespace: z.string().nullable(),
+  may_use_tablespace: flag,
   bytes: z.string().transform(Number),
   owner: z.string(),
   encoding: z.string(),
@@ -35,14 +37,15 @@ export type LiveDatabase = z.infer<typeof LiveRow>;
 const LIVE: CatalogQuery<LiveDatabase> = {
   row: LiveRow,
   sql: `
-    SELECT d.datname AS name, t.spcname AS tablespace, pg_database_size(d.oid) AS bytes, pg_get_userbyid(d.datdba) AS owner,
+    SELECT d.datname AS name, nullif(t.spcname, 'pg_default') AS tablespace,
+           has_tablespace_privilege(t.oid, 'CREATE') AS may_use_tablespace, pg_database_size(d.oid) AS bytes, pg_get_userbyid(d.datdba) AS owner,
            pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
            pg_has_role(current_user, d.datdba, 'USAGE') AS is_owner, r.rolsuper AS superuser,
            pg_has_role(current_user, 'pg_signal_backend', 'USAGE') AS may_end_sessions,
-           (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.backend_type <> 'autovacuum worker' AND a.application_name <> 'foundry-console'
+           (SELECT count(*) FROM pg_stat_activity a WHERE a.datid = d.oid AND a.usesysid IS NOT NULL AND a.application_name IS DISTINCT FROM 'foundry-console'
              AND a.pid <> pg_backend_pid()) AS sessions,
            (SELECT count(*) FROM pg_stat_activity a JOIN pg_roles o ON o.oid = a.usesysid WHERE a.datid = d.oid AND o.rolsuper
-             AND a.application_name <> 'foundry-console') AS superuser_sessions,
+             AND a.application_name IS DISTINCT FROM 'foundry-console') AS superuser_sessions,
            (SELECT count(*) FROM pg_prepared_xacts x WHERE x.database = d.datname) AS prepared,
            (SELECT string_agg(s.slot_name, ', ') FROM pg_replication_slots s WHERE s.database = d.datname) AS slots,
            (SELECT string_agg(x.subname, ', ') FROM (SELECT s.subname FROM pg_subscription s
@@ -61,6 +64,9 @@ export async function readLive(session: Session): Promise<LiveDatabase> {
   if (!live) throw new Error("the current database is not in pg_database");
   return live;
 }
+
+/** Where the copy that replaces it is made; null for the server's default. */
+export const tablespaceOf = (live: LiveDatabase): string | null => (live.may_use_tablespace ? live.tablespace : null);
 
 /** Throws nothing; the words say why this database cannot be replaced through this connection. */
 export function replaceProblem(name: string, live: string): string | null {
@@ -113,6 +119,8 @@ function sessionsCheck(live: LiveDatabase): PlanCheck {
 /** What belongs to the live database by its OID stays with it, also when it is renamed. */
 function standingChecks(live: LiveDatabase): PlanCheck[] {
   const checks: PlanCheck[] = [];
+  if (live.tablespace !== null && tablespaceOf(live) === null)
+    checks.push({ result: "warn", title: "The restored copy goes into another tablespace", detail: `The role may not create anything in ${live.tablespace}.` });
   if (live.prepared > 0)
     checks.push({
       result: "fail",

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { keptName, stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-names";
 import { makePostgresBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup";
 import { close, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
-import { asSuperuser, dropDatabase, makeDatabase, quote, serverOf, urlOf } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
+import { asSuperuser, dropDatabase, makeDatabase, quote, serverOf, urlOf, type TestDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
 import { dumpText, everything, ownFacts, properties, type EverythingRoles } from "@/app/(console)/manage-dbs/postgres/postgres.test-everything";
 import { artefactAt, makeJob, makeSink, type TestJob } from "@/app/(console)/manage-dbs/postgres/postgres.test-job";
 import type { Artefact, Swap } from "@/backups/engine";
@@ -22,8 +22,8 @@ let backupJob: TestJob;
 let artefact: Artefact;
 
 /** A session of an application, and how it ended. */
-async function application(database: string): Promise<{ client: Client; ended: Promise<string> }> {
-  const client = new Client({ ...serverOf(), database });
+async function application(database: string, who: { user?: string; password?: string } = {}): Promise<{ client: Client; ended: Promise<string> }> {
+  const client = new Client({ ...serverOf(), ...who, database });
   const ended = new Promise<string>((resolve) => void client.on("error", (error) => resolve("code" in error ? String(error.code) : error.message)));
   await client.connect();
   return { client, ended };
@@ -103,5 +103,93 @@ describe("a database that uses everything", () => {
     expect(await databases()).toContain(name);
     expect(stagingName(name, job.context.jobId).length).toBeLessThanOrEqual(63);
     await job.remove();
+  });
+});
+
+describe("a role that is no superuser", () => {
+  const team = uniqueName("team");
+  const person = uniqueName("person");
+  let own: TestDatabase;
+  let limited: Connection;
+  let file: Artefact;
+  let job: TestJob;
+
+  beforeAll(async () => {
+    await asSuperuser(`CREATE ROLE ${team} CREATEDB`);
+    await asSuperuser(`CREATE ROLE ${person} LOGIN CREATEDB PASSWORD 'person' IN ROLE ${team}`);
+    own = await makeDatabase("pg_limited");
+    await asSuperuser(`ALTER DATABASE ${own.name} OWNER TO ${team}`);
+    await asSuperuser(`GRANT CONNECT ON DATABASE ${own.name} TO ${roles.reader}`);
+    await own.run(`SET ROLE ${team}; CREATE TABLE t AS SELECT 'saved' AS state; RESET ROLE`);
+    const url = new URL(own.url);
+    [url.username, url.password] = [person, "person"];
+    limited = testConnection("postgres", url.toString(), { name: uniqueName("limited") });
+    job = await makeJob();
+    const sink = makeSink(job);
+    const content = await engine.write(limited, sink, job.context);
+    await sink.finished();
+    file = await artefactAt(sink.path, content);
+    await own.run("UPDATE t SET state = 'live'");
+    await own.close();
+  });
+  afterAll(async () => {
+    await dropDatabase(own.name);
+    for (const role of [person, team]) await asSuperuser(`DROP ROLE ${role}`);
+    await job.remove();
+  });
+
+  const state = async (): Promise<string | null | undefined> =>
+    (await withOwnSession(testConnection("postgres", own.url, { name: own.name }), {}, (session) => session.rows("SELECT state FROM public.t")))[0]?.[0];
+
+  it("swaps, undoes and drops the database of its group", async () => {
+    const facts = await ownFacts(own.name);
+    const staged = await engine.stage(file, limited, { name: own.name, replace: true }, job.context);
+    let swap: Swap | null = null;
+    const mine = await application(own.name, { user: person, password: "person" });
+    await staged.swap?.(async (record) => {
+      swap = { jobId: job.context.jobId, target: own.name, record };
+    });
+    if (!swap) throw new Error("nothing was journaled");
+    expect(await mine.ended).toBe("57P01");
+    expect([await state(), await ownFacts(own.name)]).toEqual(["saved", facts]);
+    await engine.exchange?.(limited, swap, { journal: async () => undefined, context: job.context });
+    expect([await state(), await ownFacts(own.name)]).toEqual(["live", facts]);
+    await engine.dropKept?.(limited, swap, job.context);
+    expect((await databases()).filter((database) => database.includes(job.context.jobId))).toEqual([]);
+  });
+
+  it("may not end a superuser's session: the plan says so, and nothing is changed", async () => {
+    const { client: administrator } = await application(own.name);
+    const plan = await engine.plan(file, limited, { name: own.name, replace: true }, {});
+    expect(plan).toMatchObject({ replaces: { sessions: 1 } });
+    expect(plan.checks.find((check) => check.title.includes("session"))).toMatchObject({
+      result: "warn",
+      detail: expect.stringContaining("superuser") as string,
+    });
+    const attempt = await makeJob();
+    const staged = await engine.stage(file, limited, { name: own.name, replace: true }, attempt.context);
+    let swap: Swap | null = null;
+    const swapping = staged.swap?.(async (record) => {
+      swap = { jobId: attempt.context.jobId, target: own.name, record };
+    });
+    await expect(swapping).rejects.toMatchObject({ code: "FORBIDDEN" });
+    expect((await administrator.query<{ state: string }>("SELECT state FROM t")).rows).toEqual([{ state: "live" }]);
+    await administrator.end();
+    if (!swap) throw new Error("nothing was journaled");
+    expect(await engine.settle?.(limited, swap, attempt.context)).toBe("before");
+    await engine.dropKept?.(limited, swap, attempt.context);
+    expect(await state()).toBe("live");
+    await attempt.remove();
+  });
+
+  it("is refused by the plan where it does not own the database, or somebody else granted rights on it", async () => {
+    const fails = async (): Promise<string[]> =>
+      (await engine.plan(file, limited, { name: own.name, replace: true }, {})).checks.filter((check) => check.result === "fail").map((check) => check.title);
+    expect(await fails()).toEqual([]);
+    await asSuperuser(`GRANT CONNECT ON DATABASE ${own.name} TO ${roles.owner} WITH GRANT OPTION`);
+    await asSuperuser(`SET ROLE ${roles.owner}; GRANT CONNECT ON DATABASE ${own.name} TO ${roles.writer}; RESET ROLE`);
+    expect(await fails()).toEqual(["The rights on the database cannot be carried over"]);
+    await asSuperuser(`ALTER DATABASE ${own.name} OWNER TO postgres`);
+    expect(await fails()).toContain("The role may not rename the database");
   });
 });

@@ -10,6 +10,8 @@ export interface TestDatabase {
   url: string;
   /** Runs SQL as the superuser; every value comes back as the server's own text. */
   run(sql: string, values?: unknown[]): Promise<(string | null)[][]>;
+  /** Ends its session only. */
+  close(): Promise<void>;
   drop(): Promise<void>;
 }
 
@@ -34,6 +36,7 @@ export async function makeDatabase(label: string, name: string = uniqueName(labe
       const result = await client.query<(string | null)[]>({ text: sql, values, rowMode: "array" });
       return Array.isArray(result) ? [] : result.rows;
     },
+    close: () => client.end(),
     async drop() {
       await client.end();
       await dropDatabase(name);
