@@ -13,7 +13,7 @@ import { showBytes } from "./redis.codec";
 import { DUMP_FOOTER_BYTES, dumpType } from "./redis.dump";
 import { elementsDigest } from "./redis.dump-elements";
 import { redisError } from "./redis.errors";
-import { asText, type Reply } from "./redis.reply";
+import { asNumber, asText, type Reply } from "./redis.reply";
 import { speaks } from "./redis.server-facts";
 import { serverTimeMs, timeMs } from "./redis.time";
 
@@ -73,7 +73,20 @@ export async function compareStaged(
   } finally {
     await underWay;
   }
+  await assertNothingMore(places, tally);
   return { method: methodWords(tally) };
+}
+
+/** Keys of the backup were all looked at: there must be no others than the markers. Expired ones may still be counted. */
+async function assertNothingMore(places: Map<number, Place>, { equal, byElements, byType, expired }: Tally): Promise<void> {
+  let found = 0;
+  for (const { client } of places.values()) found += asNumber(await client.send("DBSIZE"));
+  const more = found - places.size - (equal + byElements + byType + expired);
+  const [place] = places.values();
+  if (more <= 0 || !place) return;
+  throw new AppError("CONFLICT", `The restored copy holds ${formatCount(more)} ${more === 1 ? "key" : "keys"} more than the backup`, {
+    fix: `Make sure nobody else writes to it on ${place.client.address}, then try again.`,
+  });
 }
 
 async function* sentGroups(
