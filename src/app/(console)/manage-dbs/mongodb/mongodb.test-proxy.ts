@@ -14,7 +14,7 @@ export interface CuttingProxy {
   /** Goes away at the n-th changing command from now, counted from 1. */
   cutAt(point: { number: number; when: "before" | "after" }): void;
   /** Runs something before the n-th changing command from now goes on; that it has not gone on yet is certain. */
-  interruptAt(point: { number: number; run(): Promise<void> | void }): void;
+  interruptAt(point: { number: number; run: () => Promise<void> | void }): void;
   isGone(): boolean;
   close(): void;
 }

@@ -1,4 +1,6 @@
 /** For the tests of restores in place: a database with awkward things in it, what it is as text, and a console's journal. */
+import { hash } from "node:crypto";
+
 import { BSON, type Db } from "mongodb";
 
 import { describeCollection } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
@@ -6,7 +8,7 @@ import { isAside } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { valueToEjson } from "@/app/(console)/manage-dbs/mongodb/bson-ejson";
 import { ElementReader, findTopLevel } from "@/app/(console)/manage-dbs/mongodb/bson-walk";
 import { rawCommand } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
-import { everyType, insertDocuments, oldTypes, rawContent } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
+import { brokenTypes, everyType, farDates, insertDocuments, oldTypes, rawContent } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import type { Swap, SwapRecord } from "@/backups/engine";
 
 export const LONG_NAME = `long ${"ä".repeat(90)}`;
@@ -14,9 +16,17 @@ export const LONG_NAME = `long ${"ä".repeat(90)}`;
 export const rows = (count: number, label: string): Buffer[] =>
   Array.from({ length: count }, (_, index) => Buffer.from(BSON.serialize({ _id: index, label, n: index % 10 })));
 
-/** @param dots some servers cannot rename what has them */
-export async function fillAwkward(db: Db, { label, dots }: { label: string; dots: boolean }): Promise<void> {
+/** @param kinds.dots some servers cannot rename what has them @param kinds.series the real tools cannot dump it from every server */
+export async function fillAwkward(db: Db, { label, dots, series }: { label: string; dots: boolean; series?: boolean }): Promise<void> {
   await insertDocuments(db.collection("types"), [everyType(), oldTypes()]);
+  // Not every server takes these.
+  for (const make of [farDates, brokenTypes]) await insertDocuments(db.collection("types"), [make()]).catch(() => undefined);
+  if (series) {
+    await db.createCollection("series", { timeseries: { timeField: "at", metaField: "sensor" } });
+    await db.collection("series").insertMany(Array.from({ length: 5 }, (_, index) => ({ at: new Date(index * 1_000), sensor: index % 2, value: index })));
+    await db.createCollection("clustered", { clusteredIndex: { key: { _id: 1 }, unique: true } });
+    await insertDocuments(db.collection("clustered"), rows(5, label));
+  }
   await insertDocuments(db.collection("rows"), rows(200, label));
   for (const name of ["with space", "emoji 🦊", 'quo"te', LONG_NAME, ...(dots ? ["a.b.c"] : [])]) await insertDocuments(db.collection(name), rows(3, label));
   await db.createCollection("empty");
@@ -62,7 +72,7 @@ export async function catalogue(db: Db): Promise<Record<string, unknown>> {
       kind,
       options: options ? valueToEjson(options) : "{}",
       indexes: indexes.map(indexText).sort(),
-      documents: kind === "view" ? [] : await rawContent(db.collection(name)),
+      documents: kind === "view" ? [] : (await rawContent(db.collection(name))).map((bytes) => (bytes.length > 1_000 ? hash("sha256", bytes) : bytes)),
     };
   }
   return found;

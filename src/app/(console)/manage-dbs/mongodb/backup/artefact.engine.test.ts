@@ -127,9 +127,11 @@ describe("the content is compared", () => {
     const staged = await engine.stage(artefact, of.connection, { name: of.name, replace: true }, job);
     expect((await staged.compareContent?.())?.method).toMatch(/^CRC-64/);
     const prefix = `__restore_${job.jobId}___`;
-    const first = await of.db.collection<{ _id: number }>(`${prefix}rows`).findOneAndDelete({ _id: 0 });
-    await of.db.collection(`${prefix}rows`).insertOne({ _id: 0, label: first?.["label"] as string, n: 0 } as object);
-    expect((await staged.compareContent?.())?.method).toContain("SHA-256");
+    const first = await of.db.collection<{ _id: number; label: string; n: number }>(`${prefix}rows`).findOneAndDelete({ _id: 0 });
+    await of.db.collection(`${prefix}rows`).insertOne({ _id: 0, label: first?.label, n: 0 } as object);
+    // Some servers hand the documents out by their _id all the same.
+    const isReordered = (await of.db.collection(`${prefix}rows`).findOne({}, { hint: { $natural: 1 } }))?.["_id"] !== (0 as unknown);
+    expect((await staged.compareContent?.())?.method).toContain(isReordered ? "SHA-256" : "CRC-64");
     await of.db.collection(`${prefix}with space`).updateOne({}, { $set: { label: "olD" } });
     await expect(staged.compareContent?.()).rejects.toMatchObject({ code: "CONFLICT", message: expect.stringContaining("with space") as string });
     await staged.discard();
@@ -139,8 +141,8 @@ describe("the content is compared", () => {
 
 const describeAt = async (path: string) => ManifestContent.parse(await engine.describe({ path, bytes: statSync(path).size }, testJob()));
 
-/** Described, verified, looked into and restored as any other. */
-async function assertRestores(path: string, format: string): Promise<void> {
+/** Described, verified, looked into and restored as any other. @returns what is live then */
+async function restoredFrom(path: string, format: string): Promise<Record<string, unknown>> {
   const manifest = await describeAt(path);
   expect(manifest).toMatchObject({ format, source: source.name });
   const foreign = await artefactAt(path, manifest);
@@ -156,15 +158,15 @@ async function assertRestores(path: string, format: string): Promise<void> {
   const staged = await engine.stage(foreign, of.connection, { name: of.name, replace: true }, job);
   expect((await staged.compareContent?.())?.method).toContain("collections");
   await staged.swap?.((record) => journal.write(record));
-  expect(await catalogue(of.db)).toEqual(whole);
+  return catalogue(of.db);
 }
 
 describe("files made elsewhere", () => {
   it("our own archive, compressed and not", async () => {
-    await assertRestores(artefact.path, "mongodump-archive-gzip");
+    expect(await restoredFrom(artefact.path, "mongodump-archive-gzip")).toEqual(whole);
     const plain = directory.path("plain");
     writeFileSync(plain, gunzipSync(readFileSync(artefact.path)));
-    await assertRestores(plain, "mongodump-archive");
+    expect(await restoredFrom(plain, "mongodump-archive")).toEqual(whole);
   });
 
   it("anything else is refused, and named", async () => {
@@ -196,7 +198,7 @@ describe.skipIf(!("directory" in tools))(`files of the real mongodump${"reason" 
   ])("%s", async (label, options, format) => {
     const path = directory.path(`real-${label}`);
     await run(`${bin}/mongodump`, [`--uri=${testServers.mongodb}`, `--db=${source.name}`, `--archive=${path}`, ...options]);
-    await assertRestores(path, format);
+    expect(await restoredFrom(path, format)).toEqual(whole);
   });
 
   it.each([
@@ -208,7 +210,7 @@ describe.skipIf(!("directory" in tools))(`files of the real mongodump${"reason" 
     await run(`${bin}/mongodump`, [`--uri=${testServers.mongodb}`, `--db=${source.name}`, `--out=${out}/dump`, ...options]);
     const path = directory.path(`${label}.tar`);
     execFileSync("tar", [`-${tarOptions}`, path, "-C", out, "dump"]);
-    await assertRestores(path, format);
+    expect(await restoredFrom(path, format)).toEqual(whole);
   });
 
   it("restores what we back up after it came from elsewhere", async () => {

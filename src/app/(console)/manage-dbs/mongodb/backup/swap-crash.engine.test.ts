@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
 import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
+import type { ChildOrder } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-child";
 import { artefactAt, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { type CuttingProxy, cuttingProxy } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-proxy";
@@ -69,7 +70,7 @@ afterAll(async () => {
   await client.close();
   await closeAll();
   await directory.remove();
-  console.log(`died at ${log.length} points:\n${log.join("\n")}`);
+  process.stdout.write(`mongodb: died at ${log.length} points:\n${log.join("\n")}\n`);
 });
 
 interface Point {
@@ -152,6 +153,7 @@ describe("the connection is lost", () => {
         await die({ phase, number, when: index % 2 === 0 ? "before" : "after" });
       }
     }
+    expect(log.length).toBeGreaterThanOrEqual(20);
   });
 });
 
@@ -174,10 +176,8 @@ describe("the console is killed", () => {
     const proxy = await cuttingProxy(testServers.mongodb);
     const job = testJob();
     const [orderPath, journalPath] = [directory.path(`order-${number}`), directory.path(`journal-${number}`)];
-    writeFileSync(
-      orderPath,
-      JSON.stringify({ url: proxy.url, database: name, jobId: job.jobId, path: artefact.path, manifest: artefact.manifest, journalPath }),
-    );
+    const order: ChildOrder = { url: proxy.url, database: name, jobId: job.jobId, path: artefact.path, manifest: artefact.manifest, journalPath };
+    writeFileSync(orderPath, JSON.stringify(order));
     const source = join(process.cwd(), "src");
     const script = join(source, "app/(console)/manage-dbs/mongodb/mongodb.test-child.ts");
     const child = spawn(process.execPath, ["--import", hooks(source), script, orderPath], { stdio: ["ignore", "ignore", "pipe"] });

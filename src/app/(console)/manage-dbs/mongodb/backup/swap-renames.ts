@@ -15,7 +15,7 @@ export interface Move {
   db: Db;
   jobId: string;
   journal: SwapJournal;
-  log(line: string): void;
+  log: (line: string) => void;
 }
 
 const NAMESPACE_NOT_FOUND = 26;

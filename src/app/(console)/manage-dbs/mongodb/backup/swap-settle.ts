@@ -47,7 +47,9 @@ const words = (side: SideName): string => (side === "restored" ? "restored copy"
 function hasNotBegun(sight: Sight, journal: SwapJournal): boolean {
   const from = otherSide(journal.to);
   const isMoved = namesAt(sight, from, "aside").length > 0 || namesAt(sight, journal.to, "live").length > 0;
-  return !isMoved && journal[from].views.every((view) => sight.standing.get(view.name)?.options === view.options);
+  const left = new Set(journal[from].views.map((view) => view.name));
+  const hasCome = journal[journal.to].views.some((view) => !left.has(view.name) && sight.standing.get(view.name)?.kind === "view");
+  return !isMoved && !hasCome && journal[from].views.every((view) => sight.standing.get(view.name)?.options === view.options);
 }
 
 function assertClear(sight: Sight, journal: SwapJournal): void {

@@ -62,7 +62,7 @@ const exchange = (of: ReturnType<typeof database>, { journal, job }: Awaited<Ret
 describe("replace, undo, redo, drop", () => {
   it("goes between exactly the old and exactly the restored state", async () => {
     const of = database("swap");
-    await fillAwkward(of.db, { label: "old", dots: server.renamesDots });
+    await fillAwkward(of.db, { label: "old", dots: server.renamesDots, series: true });
     const artefact = await backUp(of);
     const restored = await catalogue(of.db);
 

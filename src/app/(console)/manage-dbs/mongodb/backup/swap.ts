@@ -26,7 +26,7 @@ export interface SwapRequest {
   restored: { collections: { name: string; aside: string }[]; views: Side["views"] };
   habits: { keepsIdentity: boolean; keepsOptions: boolean };
   signal: AbortSignal;
-  log(line: string): void;
+  log: (line: string) => void;
 }
 
 /** Puts the restored collections in the place of the live ones. Until the journal is written nothing live was touched. */
@@ -38,6 +38,12 @@ export async function swapIn(request: SwapRequest, write: Journal): Promise<Swap
     views: request.restored.views,
   };
   const live = liveOf(standing, chosen);
+  const fixed = live.find((entry) => isFixed(entry, habits.keepsOptions));
+  if (fixed) {
+    throw new AppError("UNSUPPORTED", `${fixed.name} is a time series, which this server cannot rename: it cannot be set aside`, {
+      fix: "Restore into a new database, or choose the other collections; nothing was changed.",
+    });
+  }
   const journal: SwapJournal = {
     database: db.databaseName,
     chosen: chosen === null ? null : [...chosen],
@@ -90,7 +96,11 @@ function assertSendable(entry: Standing): void {
   }
 }
 
-async function withMove<T>(connection: Connection, swap: Swap, run: { doing: string; log(line: string): void; work(move: Move): Promise<T> }): Promise<T> {
+async function withMove<T>(
+  connection: Connection,
+  swap: Swap,
+  run: { doing: string; log: (line: string) => void; work: (move: Move) => Promise<T> },
+): Promise<T> {
   const journal = journalOf(swap);
   const client = newClient(connection);
   try {
@@ -102,8 +112,8 @@ async function withMove<T>(connection: Connection, swap: Swap, run: { doing: str
   }
 }
 
-export const settleSwap: NonNullable<BackupEngine["settle"]> = (connection, swap, { log }) =>
-  withMove(connection, swap, { doing: "settle an interrupted restore", log, work: settleMove });
+export const settleSwap: NonNullable<BackupEngine["settle"]> = (connection, swap, context) =>
+  withMove(connection, swap, { doing: "settle an interrupted restore", log: (line) => context.log(line), work: settleMove });
 
 /** Everything that is live now goes aside, also what was made or dropped since: it comes back when this is exchanged again. */
 export const exchangeSwap: NonNullable<BackupEngine["exchange"]> = (connection, swap, { journal: write, context }) =>
@@ -135,8 +145,9 @@ async function exchanged(move: Move, from: SideName): Promise<SwapJournal> {
       },
     );
   }
-  const live = liveOf(sight.standing, journal.chosen).filter((entry) => !isFixed(entry, journal));
-  const fixed = liveOf(sight.standing, journal.chosen).filter((entry) => isFixed(entry, journal));
+  // A time series that is there was made since the restore: nothing of it was in either state.
+  const live = liveOf(sight.standing, journal.chosen).filter((entry) => !isFixed(entry, journal.renameKeepsOptions));
+  const fixed = liveOf(sight.standing, journal.chosen).filter((entry) => isFixed(entry, journal.renameKeepsOptions));
   for (const entry of fixed) {
     if (journal[to].collections.some((other) => other.name === entry.name) || journal[to].views.some((other) => other.name === entry.name))
       throw new AppError("CONFLICT", `${entry.name} is now a time series, which cannot be set aside`, { fix: `Drop ${entry.name}, and try again.` });
@@ -147,21 +158,21 @@ async function exchanged(move: Move, from: SideName): Promise<SwapJournal> {
   return { ...journal, to, phase: "moving", [from]: sideOf(live, { database: journal.database, prefix, keepsIdentity }) };
 }
 
-/** Made since the restore: nothing of it was in either state. */
-const isFixed = (entry: Standing, journal: SwapJournal): boolean => entry.kind === "timeseries" && journal.renameKeepsOptions;
+/** Servers that forget options keep a time series as a plain collection; the others keep buckets, and rename neither. */
+const isFixed = (entry: Standing, renameKeepsOptions: boolean): boolean => entry.kind === "timeseries" && renameKeepsOptions;
 
 /** Drops what is not live. @throws AppError CONFLICT when the exchange is not at an end: then both are needed */
-export const dropKeptSwap: NonNullable<BackupEngine["dropKept"]> = (connection, swap, { log, signal }) =>
+export const dropKeptSwap: NonNullable<BackupEngine["dropKept"]> = (connection, swap, context) =>
   withMove(connection, swap, {
     doing: "drop what a restore keeps",
-    log,
+    log: (line) => context.log(line),
     async work(move) {
       const live = await liveSide(move);
       const prefixes = { restored: stagingPrefix(move.jobId), before: keptPrefix(move.jobId) };
       const isKept = (name: string) => live !== null && name.startsWith(prefixes[otherSide(live)]);
       const isLate = (name: string) => Object.values(prefixes).some((prefix) => name.startsWith(lateName(prefix, "")));
       for (const name of (await listStanding(move.db)).keys()) {
-        throwIfCancelled(signal);
+        throwIfCancelled(context.signal);
         if (isKept(name) || isLate(name)) await move.db.command({ drop: name });
       }
     },
