@@ -7,8 +7,9 @@ import { checkBackup, countedObjects } from "./redis.backup-read";
 import { sweepRestore } from "./redis.backup-remove";
 import { stageRestore } from "./redis.backup-restore";
 import { peekKeys } from "./redis.peek";
-import { RDB_FORMAT } from "./redis.rdb-content";
+import { FUNCTIONS_OBJECT, RDB_FORMAT } from "./redis.rdb-content";
 import { describeRdb, verifyRdb } from "./redis.rdb-file";
+import { peekFunctions } from "./redis.rdb-functions";
 import { isRdb } from "./redis.rdb-read";
 import { readWhileWriting, writeSnapshotOrScan } from "./redis.snapshot-write";
 import { exchangeSwap, settleSwap } from "./redis.swap";
@@ -38,7 +39,10 @@ export const redisBackup: BackupEngine = {
   settle: settleSwap,
   exchange: exchangeSwap,
   dropKept,
-  peek: peekKeys,
+  async peek(artefact, object, options) {
+    const isFunctions = artefact.manifest.format === RDB_FORMAT && object === FUNCTIONS_OBJECT;
+    return isFunctions ? peekFunctions(artefact, options) : peekKeys(artefact, object, options);
+  },
   async describe(file, context) {
     const open = (range: { start?: number; end?: number } = {}) => createReadStream(file.path, range);
     return (await isRdb({ open })) ? describeRdb(file, context) : describeScan(file, context);

@@ -1,6 +1,6 @@
 import "server-only";
 import type { z } from "zod";
-import type { Artefact, PlanCheck, RestoreTarget, Staged } from "@/backups/engine";
+import type { Artefact, Peek, PlanCheck, RestoreTarget, Staged } from "@/backups/engine";
 import { AppError } from "@/server/errors";
 import { libraryName } from "./redis.backup-write";
 import type { CommandLine, RedisClient } from "./redis.client";
@@ -82,6 +82,19 @@ export async function readFunctions(artefact: Pick<Artefact, "open">): Promise<B
   } finally {
     source.destroy();
   }
+}
+
+/** The libraries of an RDB, to look at. */
+export async function peekFunctions(artefact: Artefact, { limit }: { limit: number }): Promise<Peek> {
+  const sources = await readFunctions(artefact);
+  const rows = sources.slice(0, limit).map((source) => [libraryOf(source), cutText(source.toString("utf8"))]);
+  return { columns: ["library", "code"], rows, hasMore: sources.length > limit };
+}
+
+const CELL_CHARACTERS_MAX = 500;
+
+function cutText(text: string): string {
+  return text.length > CELL_CHARACTERS_MAX ? `${text.slice(0, CELL_CHARACTERS_MAX)}…` : text;
 }
 
 /** Code by name; in words why it cannot be known. */

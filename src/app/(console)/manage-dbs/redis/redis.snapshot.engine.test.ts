@@ -13,6 +13,7 @@ import { alteredArtefact, testDir, testJob, writeSnapshotArtefact } from "./redi
 import { walkBytes } from "./redis.test-rdb";
 import { awkwardKeys, contentsOf } from "./redis.test-seed";
 import { startRedis, type TestRedis } from "./redis.test-server";
+import { replaceLive } from "./redis.test-swap";
 
 let source: TestRedis;
 let target: TestRedis;
@@ -203,6 +204,53 @@ describe("a snapshot of everything", () => {
     } finally {
       await unchecked.stop();
     }
+  });
+});
+
+describe("a snapshot in the place of live data", () => {
+  it("is compared, swapped in, undone and looked into like any other backup", async () => {
+    const live = target.driver();
+    await awkwardKeys(live);
+    await live.call("FUNCTION", "LOAD", "#!lua name=kept\nredis.register_function('kept', function() return 1 end)");
+    const artefact = await writeSnapshotArtefact(target.connection, join(dir.path, "replace.rdb"));
+    const backedUp = await contentsOf(live);
+    await live.flushdb();
+    await live.set("only live", "1");
+    await live.call("FUNCTION", "FLUSH");
+    const staged = await redisBackup.stage(artefact, target.connection, { name: "0", replace: true }, testJob());
+    expect(staged.skipped).toMatchObject([{ name: "functions", count: 1, reason: expect.stringContaining("kept") }]);
+    expect((await staged.compareContent?.())?.method).toContain("byte for byte");
+    await staged.discard();
+    const restore = await replaceLive(target.connection, artefact);
+    expect(await contentsOf(live)).toEqual(backedUp);
+    await restore.exchange();
+    expect(await live.keys("*")).toEqual(["only live"]);
+    await restore.drop();
+    const peeked = await redisBackup.peek?.(artefact, "db0 stream", { limit: 1 });
+    expect(peeked).toMatchObject({ rows: [[expect.stringMatching(/stream/), "stream", null, expect.anything(), expect.anything()]], hasMore: true });
+    expect((await redisBackup.peek?.(artefact, "functions", { limit: 5 }))?.rows).toEqual([["kept", expect.stringContaining("register_function")]]);
+  });
+
+  it("may be only the objects that were chosen", async () => {
+    await awkwardKeys(source.driver());
+    const artefact = await writeSnapshotArtefact(source.connection, join(dir.path, "chosen.rdb"));
+    const staged = await redisBackup.stage(artefact, target.connection, { name: "2", objects: ["db0 hash", "db0 list"] }, testJob());
+    await staged.keep();
+    expect(staged.objects.toSorted(byName)).toEqual([
+      { name: "db0 hash", count: 2 },
+      { name: "db0 list", count: 1 },
+    ]);
+    expect((await target.driver(2).keys("*")).toSorted()).toEqual(["big-hash", "hash", "list"]);
+  });
+
+  it("that a crash interrupted is swept by reading the file alone", async () => {
+    await awkwardKeys(source.driver());
+    const artefact = await writeSnapshotArtefact(source.connection, join(dir.path, "crash.rdb"));
+    await redisBackup.stage(artefact, target.connection, { name: "0:5" }, testJob("abc123"));
+    await target.driver(5).set("somebody else's", "1");
+    closeAll();
+    await redisBackup.sweep(target.connection, { jobId: "abc123", target: "0:5" });
+    expect(await target.driver(5).keys("*")).toEqual(["somebody else's"]);
   });
 });
 
