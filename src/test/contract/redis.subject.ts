@@ -184,6 +184,7 @@ function redisOutage(): Outage {
       }
       await redis.save();
       redis.disconnect();
+      await slowSnapshots(own.url);
       return testConnection("redis", own.url, { name: uniqueName("outage") });
     },
     request: { db: 0 },
@@ -194,10 +195,18 @@ function redisOutage(): Outage {
     survivesCrash: false,
     async start() {
       own = await started(own.port);
+      await slowSnapshots(own.url);
     },
     async close() {
       await own?.stop();
       await home.remove();
     },
   };
+}
+
+/** Two seconds for these keys: a crash half way must be possible. */
+async function slowSnapshots(url: string): Promise<void> {
+  const redis = new Redis(url);
+  await redis.config("SET", "rdb-key-save-delay", "20");
+  redis.disconnect();
 }
