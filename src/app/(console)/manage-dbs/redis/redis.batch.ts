@@ -5,7 +5,7 @@ import type { Reply } from "./redis.reply";
 
 /**
  * Many commands in one write. ioredis's own pipeline makes a promise, a timer and a copy of its arguments for every command;
- * a backup sends millions, so here all commands of a batch are encoded into one buffer and share one promise. What goes
+ * a backup sends millions, so here all commands of a batch are encoded together and share one promise. What goes
  * into ioredis is what its pipeline puts there: an entry in its queue for every reply.
  * @returns the replies in order, with an Error in the place of each command that failed; rejects when the connection breaks
  */
@@ -28,7 +28,7 @@ export function sendBatch(redis: Redis, commands: CommandLine[], options: { time
     };
     const sink = { isPipeline: true as const, write: () => true, destination: { redis } };
     for (const [name, ...args] of commands) redis.sendCommand(expectReply({ name, args, resolve: take, reject: fail }), sink);
-    redis.stream.write(encodeCommands(commands));
+    for (const piece of encodeCommands(commands)) redis.stream.write(piece);
   });
 }
 
@@ -45,16 +45,24 @@ function noBytes(): string {
   return "";
 }
 
-/** RESP: each command is an array of bulk strings. */
-export function encodeCommands(commands: CommandLine[]): Buffer {
+/** Longer arguments are sent from where they are: of a value of 512 MB there is one copy and no second. */
+const COPIED_BYTES_MAX = 1024 * 1024;
+
+/** RESP: each command is an array of bulk strings. In pieces, to be sent one after another; arguments must not change until they were. */
+export function encodeCommands(commands: CommandLine[]): Buffer[] {
   const target = Buffer.allocUnsafe(commands.reduce((sum, command) => sum + encodedBytesMax(command), 0));
+  const pieces: Buffer[] = [];
+  let from = 0;
   let at = 0;
   for (const command of commands) {
     at += target.write(`*${command.length}\r\n`, at, "latin1");
     for (const part of command) {
       if (Buffer.isBuffer(part)) {
         at += target.write(`$${part.length}\r\n`, at, "latin1");
-        at += part.copy(target, at);
+        if (part.length > COPIED_BYTES_MAX) {
+          pieces.push(target.subarray(from, at), part);
+          from = at;
+        } else at += part.copy(target, at);
         at += target.write("\r\n", at, "latin1");
       } else {
         const text = String(part);
@@ -62,11 +70,17 @@ export function encodeCommands(commands: CommandLine[]): Buffer {
       }
     }
   }
-  return target.subarray(0, at);
+  return [...pieces, target.subarray(from, at)];
 }
 
 function encodedBytesMax(command: CommandLine): number {
   let bytes = 16;
-  for (const part of command) bytes += 16 + (typeof part === "string" ? 3 * part.length : typeof part === "number" ? 32 : part.length);
+  for (const part of command) bytes += 16 + argumentBytesMax(part);
   return bytes;
+}
+
+function argumentBytesMax(part: CommandLine[number]): number {
+  if (typeof part === "string") return 3 * part.length;
+  if (typeof part === "number") return 32;
+  return part.length > COPIED_BYTES_MAX ? 0 : part.length;
 }

@@ -176,11 +176,15 @@ async function openLink(connection: Connection, { signal, silenceMs = SILENCE_MS
     }
   }
 
+  function send(command: CommandLine): void {
+    for (const piece of encodeCommands([command])) socket.write(piece);
+  }
+
   return {
     address,
-    send: (command) => void socket.write(encodeCommands([command])),
+    send,
     async ask(command) {
-      socket.write(encodeCommands([command]));
+      send(command);
       const line = await readLine();
       if (line === null) throw lost(address);
       return line.startsWith("-") ? new Error(line.slice(1)) : null;
