@@ -1,21 +1,23 @@
 "use client";
-import { Ellipsis, RotateCcw } from "lucide-react";
+import { Ellipsis, FileUp, RotateCcw } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { parseAsStringLiteral, useQueryState } from "nuqs";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { backupHref } from "@/backups/backup-href";
 import { BackUpButton } from "@/backups/back-up-button";
 import { BackupBadges } from "@/backups/backup-badges";
 import { KeptRestores } from "@/backups/kept-restores";
 import type { BackupRights } from "@/backups/rights";
+import { ScheduleLine } from "@/backups/schedule-line";
 import { timelineOf } from "@/backups/timeline-of";
 import { useBackupActions } from "@/backups/use-backup-actions";
 import type { BackupSummary } from "@/backups/backups.schema";
+import { WaitingApprovals } from "@/backups/waiting-approvals";
 import { EngineMark } from "@/components/engine-mark";
 import { QueryError } from "@/components/query-error";
 import { CountBadge, type Environment } from "@/components/ui/badge";
-import { ButtonLink, IconButton } from "@/components/ui/button";
+import { Button, ButtonLink, IconButton } from "@/components/ui/button";
 import { Menu } from "@/components/ui/menu";
 import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
@@ -35,6 +37,8 @@ const TimelineLegend = dynamic(() => import("@/components/ui/timeline").then((mo
 const loadRunningJob = () => import("@/backups/running-job");
 const RunningJob = dynamic(() => loadRunningJob().then((module) => module.RunningJob), { ssr: false });
 
+const UploadPanel = dynamic(() => import("@/backups/upload-panel").then((module) => module.UploadPanel), { ssr: false });
+
 const SHOW = ["all", "verified", "proved", "failed"] as const;
 const REFRESH_MS = 10_000;
 
@@ -43,25 +47,52 @@ interface BackupsPanelProps {
   connection: string;
   environment: Environment;
   may: BackupRights;
+  uploadBytesMax: number;
 }
 
 /** The backups of one connection: the last 30 days, what runs, and the list. */
-export function BackupsPanel({ engine, connection, environment, may }: BackupsPanelProps) {
+export function BackupsPanel({ engine, connection, environment, may, uploadBytesMax }: BackupsPanelProps) {
   const query = trpc[engine].backups.list.useQuery({ connection, limit: 200 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   const running = query.data?.backups.filter((backup) => backup.state === "running") ?? [];
+  const [isUploading, setUploading] = useState(false);
   // Here before it is needed: a small backup is over within a second.
   useEffect(() => void loadRunningJob(), []);
   return (
     <div className="flex flex-col gap-3.5 p-4 max-md:p-3">
       <BackupsView
-        kept={<KeptRestores engine={engine} connection={connection} environment={environment} mayRestore={may.restore} />}
+        kept={
+          <>
+            <WaitingApprovals engine={engine} connection={connection} environment={environment} />
+            <KeptRestores engine={engine} connection={connection} environment={environment} mayRestore={may.restore} />
+          </>
+        }
         query={query}
         backups={query.data?.backups}
         may={may}
-        action={may.backup ? <BackUpButton engine={engine} connection={connection} /> : null}
-        running={running.map((backup) => (
-          <RunningJob key={backup.jobId} jobId={backup.jobId} onEnd={() => void query.refetch()} />
-        ))}
+        schedules={<ScheduleLine engine={engine} connection={connection} />}
+        action={
+          may.backup ? (
+            <>
+              {may.restore ? (
+                <Button aria-expanded={isUploading} onClick={() => setUploading(!isUploading)}>
+                  <FileUp aria-hidden />
+                  Upload a backup
+                </Button>
+              ) : null}
+              <BackUpButton engine={engine} connection={connection} />
+            </>
+          ) : null
+        }
+        running={
+          <>
+            {isUploading ? <UploadPanel engine={engine} connection={connection} maxBytes={uploadBytesMax} onClose={() => setUploading(false)} /> : null}
+            {running
+              .filter((backup) => !isUploading || backup.origin === "console")
+              .map((backup) => (
+                <RunningJob key={backup.jobId} jobId={backup.jobId} onEnd={() => void query.refetch()} />
+              ))}
+          </>
+        }
       />
     </div>
   );
@@ -79,12 +110,14 @@ interface BackupsViewProps {
   may: BackupRights;
   action: React.ReactNode;
   running: React.ReactNode;
+  /** When backups run by themselves. */
+  schedules?: React.ReactNode;
   /** Restores that can be undone. */
   kept?: React.ReactNode;
   withConnection?: boolean;
 }
 
-function BackupsView({ query, backups, may, action, running, kept, withConnection = false }: BackupsViewProps) {
+function BackupsView({ query, backups, may, action, running, kept, schedules, withConnection = false }: BackupsViewProps) {
   const [show, setShow] = useQueryState("show", parseAsStringLiteral(SHOW).withDefault("all"));
   if (query.error && !backups) return <QueryError error={query.error} onRetry={() => void query.refetch()} retrying={query.isFetching} />;
   const shown = backups?.filter((backup) => isShown(backup, show));
@@ -116,6 +149,7 @@ function BackupsView({ query, backups, may, action, running, kept, withConnectio
         <PanelHead
           title="Backups"
           badge={backups ? <CountBadge>{backups.length}</CountBadge> : null}
+          note={schedules}
           end={
             <span className="flex flex-wrap items-center justify-end gap-2">
               <Segmented

@@ -2,6 +2,8 @@
 import { TriangleAlert } from "lucide-react";
 import { useRef, useState } from "react";
 import type { RestorePlan } from "@/backups/engine";
+import type { Approval } from "@/backups/approvals.schema";
+import { SecondPerson } from "@/backups/second-person";
 import type { LivePlace } from "@/backups/live-place";
 import { isEstimated, lossOf } from "@/backups/restore-choice";
 import { ReauthenticateField } from "@/components/reauthenticate-field";
@@ -19,25 +21,38 @@ interface RestoreConfirmProps {
   live: LivePlace | null;
   input: { connection: string; id: string; target: string; replace?: boolean; objects?: string[] };
   plan: RestorePlan;
+  /** Whether a second person has to agree. */
+  isTwoPerson: boolean;
+  /** My request to them. */
+  request: Approval | undefined;
   onStarted: (jobId: string) => void;
 }
 
 /** The typed name, checked on the server too; and the password when the sign-in is not recent. */
-export function RestoreConfirm({ engine, environment, live, input, plan, onStarted }: RestoreConfirmProps) {
+export function RestoreConfirm({ engine, environment, live, input, plan, isTwoPerson, request, onStarted }: RestoreConfirmProps) {
   const { target } = input;
   const [typed, setTyped] = useState("");
   const [password, setPassword] = useState("");
   const key = useRef(crypto.randomUUID());
-  const restore = trpc[engine].backups.restore.useMutation({ onSuccess: ({ jobId }) => jobId !== null && onStarted(jobId) });
+  const utilities = trpc.useUtils();
+  const restore = trpc[engine].backups.restore.useMutation({
+    onSuccess: ({ jobId }) => {
+      if (jobId !== null) return onStarted(jobId);
+      // Another person has to agree first; then the same is sent again, as a new request.
+      key.current = crypto.randomUUID();
+      void utilities[engine].approvals.list.invalidate();
+    },
+  });
   const reauthenticate = trpc.session.reauthenticate.useMutation();
   const needsPassword = restore.error?.data?.detail === "REAUTHENTICATE";
   const problem = reauthenticate.error ?? (needsPassword ? null : restore.error);
 
   const run = async () => {
-    if (restore.isPending || typed !== target) return;
+    if (restore.isPending || typed !== target || request?.state === "waiting") return;
     try {
       if (needsPassword) await reauthenticate.mutateAsync({ password });
-      await restore.mutateAsync({ ...input, confirm: typed, idempotencyKey: key.current });
+      const approval = request?.state === "approved" ? { approvalId: request.id } : {};
+      await restore.mutateAsync({ ...input, ...approval, confirm: typed, idempotencyKey: key.current });
     } catch {
       // Shown below.
     }
@@ -53,18 +68,21 @@ export function RestoreConfirm({ engine, environment, live, input, plan, onStart
       }}
     >
       {plan.replaces ? <WhatIsReplaced engine={engine} connection={input.connection} environment={environment} live={live} plan={plan} /> : null}
-      <Panel>
-        <PanelHead title="Type the name of the target" />
-        <PanelBody className="flex flex-col gap-3 py-4">
-          <TypedName id="typed" expected={target} value={typed} onChange={setTyped} serverChecks autoFocus />
-          {needsPassword ? <ReauthenticateField value={password} onChange={setPassword} /> : null}
-          {problem ? (
-            <Note tone="red" role="alert" title={problem.message}>
-              {problem.data?.fix}
-            </Note>
-          ) : null}
-        </PanelBody>
-      </Panel>
+      <div className={isTwoPerson ? "grid gap-4 md:grid-cols-2" : ""}>
+        <Panel>
+          <PanelHead title="Type the name of the target" />
+          <PanelBody className="flex flex-col gap-3 py-4">
+            <TypedName id="typed" expected={target} value={typed} onChange={setTyped} serverChecks autoFocus />
+            {needsPassword ? <ReauthenticateField value={password} onChange={setPassword} /> : null}
+            {problem ? (
+              <Note tone="red" role="alert" title={problem.message}>
+                {problem.data?.fix}
+              </Note>
+            ) : null}
+          </PanelBody>
+        </Panel>
+        {isTwoPerson ? <SecondPerson engine={engine} connection={input.connection} request={request} /> : null}
+      </div>
       <Panel>
         <PanelHead title="What will run" note={plan.replaces ? "can be cancelled until the swap" : "can be cancelled until it is kept"} />
         <ol>

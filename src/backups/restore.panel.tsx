@@ -1,5 +1,5 @@
 "use client";
-import { ArrowRight, Lock, RotateCcw } from "lucide-react";
+import { ArrowRight, Lock, RotateCcw, UserPlus } from "lucide-react";
 import dynamic from "next/dynamic";
 import { parseAsString, useQueryState } from "nuqs";
 import { useState } from "react";
@@ -8,6 +8,7 @@ import type { BackupDetail } from "@/backups/backups.schema";
 import type { LivePlace } from "@/backups/live-place";
 import type { RestoreChoice } from "@/backups/restore-choice";
 import { RestoreTarget } from "@/backups/restore-target";
+import { ownRequest, useApprovals } from "@/backups/use-approval";
 import { QueryError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import { Button, ButtonLink } from "@/components/ui/button";
@@ -111,6 +112,9 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
     ...(choice.replace ? { replace: true } : {}),
     ...(choice.objects ? { objects: [...choice.objects] } : {}),
   };
+  const approvals = useApprovals(engine, connection, { enabled: choice.replace });
+  const isTwoPerson = choice.replace && (approvals.data?.required ?? false);
+  const request = isTwoPerson ? ownRequest(approvals.data?.approvals ?? [], input) : undefined;
   const blocked = plan.data?.checks.some((check) => check.result === "fail") ?? false;
 
   return (
@@ -135,7 +139,16 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
         ) : null}
         {step === 1 && plan.data ? <RestorePlanView engine={engine} connection={connection} environment={environment} plan={plan.data} /> : null}
         {step === 2 && plan.data ? (
-          <RestoreConfirm engine={engine} environment={environment} live={live} input={input} plan={plan.data} onStarted={onStarted} />
+          <RestoreConfirm
+            engine={engine}
+            environment={environment}
+            live={live}
+            input={input}
+            plan={plan.data}
+            isTwoPerson={isTwoPerson}
+            request={request}
+            onStarted={onStarted}
+          />
         ) : null}
       </div>
       <footer className="flex min-h-15 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 border-t border-line bg-surface px-4 max-md:px-3 max-md:py-2">
@@ -160,14 +173,27 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
               <ArrowRight aria-hidden />
             </Button>
           ) : null}
-          {step === 2 ? (
-            <Button variant={choice.replace ? "danger" : "primary"} form="restore-confirm" type="submit">
-              <RotateCcw aria-hidden />
-              Restore into {target}
-            </Button>
-          ) : null}
+          {step === 2 ? <ConfirmButton target={target} isReplace={choice.replace} approval={isTwoPerson ? (request?.state ?? "none") : null} /> : null}
         </span>
       </footer>
     </>
+  );
+}
+
+/** @param approval where the second person stands; null where one person is enough */
+function ConfirmButton({ target, isReplace, approval }: { target: string; isReplace: boolean; approval: string | null }) {
+  if (approval === "waiting") return <Button disabled>Waiting for a second person</Button>;
+  if (approval !== null && approval !== "approved")
+    return (
+      <Button variant="primary" form="restore-confirm" type="submit">
+        <UserPlus aria-hidden />
+        Ask a second person
+      </Button>
+    );
+  return (
+    <Button variant={isReplace ? "danger" : "primary"} form="restore-confirm" type="submit">
+      <RotateCcw aria-hidden />
+      Restore into {target}
+    </Button>
   );
 }

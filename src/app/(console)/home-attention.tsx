@@ -1,9 +1,10 @@
 "use client";
-import { CircleX, ClockAlert, ShieldAlert, TriangleAlert, Unplug } from "lucide-react";
+import { CalendarX, CircleX, ClockAlert, ShieldAlert, Star, TriangleAlert, Unplug, UserCheck } from "lucide-react";
 import type { ReactNode } from "react";
 import { TextLink } from "@/components/ui/button";
 import { ListRow } from "@/components/ui/panel";
-import { ENGINES } from "@/engines";
+import type { AttentionItem } from "@/backups/attention.schema";
+import { ENGINES, type EngineId } from "@/engines";
 import type { DatabaseState } from "./home-card";
 
 interface Attention {
@@ -19,9 +20,43 @@ interface Attention {
 
 const nameOf = ({ connection }: DatabaseState): string => `${ENGINES[connection.engine].label} / ${connection.name}`;
 
-/** What a person should look at, worst first: lost servers, failed or missing backups, warnings of the engines. */
-export function attentionOf(states: readonly DatabaseState[]): Attention[] {
-  return states.flatMap((state) => [...connectionTrouble(state), ...backupTrouble(state), ...engineTrouble(state)]).toSorted((a, b) => a.rank - b.rank);
+/** What a person should look at, worst first: lost servers, swaps that are not settled, failed or missing backups and proofs, warnings of the engines. */
+export function attentionOf(states: readonly DatabaseState[], items: readonly AttentionItem[]): Attention[] {
+  return [...states.flatMap((state) => [...connectionTrouble(state), ...backupTrouble(state), ...engineTrouble(state)]), ...items.map(backupItem)].toSorted(
+    (a, b) => a.rank - b.rank,
+  );
+}
+
+const ITEM_SIGN: Record<AttentionItem["kind"], ReactNode> = {
+  schedule: <CalendarX aria-hidden className="text-red" />,
+  drill: <Star aria-hidden className="text-red" />,
+  swap: <TriangleAlert aria-hidden className="text-red" />,
+  approval: <UserCheck aria-hidden className="text-amber" />,
+};
+
+function backupItem(item: AttentionItem): Attention {
+  const engine = item.connectionId.split("/")[0] as EngineId;
+  const backups = `/manage-dbs/${item.connectionId}/backups`;
+  const [href, action] =
+    item.kind === "approval"
+      ? [backups, "Decide"]
+      : item.kind === "swap"
+        ? [backups, "Open restores"]
+        : item.jobId !== null
+          ? [`/jobs/${item.jobId}`, "Open job"]
+          : item.backupId !== null
+            ? [`${backups}/${encodeURIComponent(item.backupId)}`, "Open backup"]
+            : [`${backups}/schedules`, "Open schedules"];
+  return {
+    id: item.id,
+    // Somebody waits for an answer.
+    rank: item.kind === "approval" ? 0 : item.level === "danger" ? 1 : 2,
+    icon: ITEM_SIGN[item.kind],
+    title: item.title,
+    detail: `${ENGINES[engine].label} / ${item.connectionId.slice(engine.length + 1)} · ${item.detail}`,
+    href,
+    action,
+  };
 }
 
 function connectionTrouble(state: DatabaseState): Attention[] {

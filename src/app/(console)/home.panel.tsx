@@ -17,6 +17,7 @@ const REFRESH_MS = 15_000;
 export function HomePanel({ mayAdminister }: { mayAdminister: boolean }) {
   const list = trpc.connections.list.useQuery({});
   const backups = trpc.backups.list.useQuery({ limit: 500, sinceDays: 30 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
+  const items = trpc.backups.attention.useQuery(undefined, { refetchInterval: REFRESH_MS, ...PASSIVE });
   const connections = (list.data?.connections ?? []).filter((entry) => entry.source !== "built-in");
   const overviews = trpc.useQueries((t) =>
     connections.map((entry) => t[entry.engine].overview({ connection: entry.name }, { refetchInterval: REFRESH_MS, staleTime: REFRESH_MS, ...PASSIVE })),
@@ -29,7 +30,7 @@ export function HomePanel({ mayAdminister }: { mayAdminister: boolean }) {
     backups: backups.data?.backups.filter((backup) => backup.connectionId === connection.id),
   }));
   const healthy = states.filter((entry) => entry.overview && !entry.error).length;
-  const attention = attentionOf(states);
+  const attention = attentionOf(states, items.data?.items ?? []);
   const main = states.filter((entry) => entry.connection.source === "environment");
   const others = states.filter((entry) => entry.connection.source !== "environment");
   const now = new Date(backups.dataUpdatedAt).toISOString();

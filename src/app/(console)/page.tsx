@@ -8,7 +8,12 @@ export const metadata: Metadata = { title: "Home" };
 
 export default async function Page() {
   const { role } = await requireSession();
-  await prefetched(api.connections.list.prefetch({}), api.backups.list.prefetch({ limit: 500, sinceDays: 30 }), api.jobs.list.prefetch({ limit: 6 }));
+  await prefetched(
+    api.connections.list.prefetch({}),
+    api.backups.list.prefetch({ limit: 500, sinceDays: 30 }),
+    api.backups.attention.prefetch(),
+    api.jobs.list.prefetch({ limit: 6 }),
+  );
   return (
     <HydrateClient>
       <HomePanel mayAdminister={roleMay(role, "administer")} />

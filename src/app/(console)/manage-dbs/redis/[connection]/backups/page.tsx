@@ -1,5 +1,6 @@
 import type { Metadata } from "next";
 import { BackupsPanel } from "@/backups/backups.panel";
+import { LIMITS } from "@/server/limits";
 import { ConnectionFrame, mayOf, openConnectionPage, pageTitle } from "@/trpc/connection-page";
 import { api, HydrateClient, prefetched } from "@/trpc/server";
 
@@ -14,11 +15,13 @@ export default async function Page({ params }: Props) {
   await prefetched(
     api.redis.backups.list.prefetch({ connection: page.name, limit: 200 }),
     api.redis.restores.list.prefetch({ connection: page.name, limit: 100 }),
+    api.redis.schedules.list.prefetch({ connection: page.name }),
+    api.redis.approvals.list.prefetch({ connection: page.name }),
   );
   return (
     <HydrateClient>
       <ConnectionFrame page={page}>
-        <BackupsPanel engine="redis" connection={page.name} environment={page.environment} may={mayOf(page)} />
+        <BackupsPanel engine="redis" connection={page.name} environment={page.environment} may={mayOf(page)} uploadBytesMax={LIMITS.uploadBytesMax} />
       </ConnectionFrame>
     </HydrateClient>
   );

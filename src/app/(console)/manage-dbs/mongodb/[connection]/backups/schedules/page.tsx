@@ -1,0 +1,22 @@
+import type { Metadata } from "next";
+import { SchedulesPanel } from "@/backups/schedules.panel";
+import { ConnectionFrame, mayOf, openConnectionPage, pageTitle } from "@/trpc/connection-page";
+import { api, HydrateClient, prefetched } from "@/trpc/server";
+
+type Props = PageProps<"/manage-dbs/mongodb/[connection]/backups/schedules">;
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  return { title: pageTitle("mongodb", (await params).connection, "Schedules") };
+}
+
+export default async function Page({ params }: Props) {
+  const page = await openConnectionPage("mongodb", params);
+  await prefetched(api.mongodb.schedules.list.prefetch({ connection: page.name }), api.mongodb.approvals.list.prefetch({ connection: page.name }));
+  return (
+    <HydrateClient>
+      <ConnectionFrame page={page}>
+        <SchedulesPanel engine="mongodb" connection={page.name} environment={page.environment} may={mayOf(page)} />
+      </ConnectionFrame>
+    </HydrateClient>
+  );
+}
