@@ -7,6 +7,7 @@ import { checkArtefact, isAboutTheFile, markIfDamaged, storedArtefact } from "@/
 import { drillTarget } from "@/backups/drill-target";
 import type { BackupEngine, JobContext, RestoreTarget, Staged, Verification } from "@/backups/engine";
 import { asAppError, errorJson, startJob } from "@/backups/jobs";
+import { noteLeftBehind } from "@/backups/left-behind.service";
 import { assertPlan, compare, type Compared, discard, type Phases, phasesOf } from "@/backups/restores.service";
 import type { Connection } from "@/server/connection";
 import { type BackupRow, updateBackup } from "@/server/control-plane/backups.repo";
@@ -40,7 +41,10 @@ async function runDrill(request: DrillRequest, context: JobContext): Promise<Rec
     isAboutTheBackup = false;
     const target = await phases.phase("Find a scratch place", () => scratchPlace(request, context));
     isAboutTheBackup = true;
-    const { method, ...compared } = await prove({ ...request, target }, context, phases);
+    const { method, ...compared } = await prove({ ...request, target }, context, phases).catch(async (error: unknown) => {
+      await noteLeftBehind({ jobId: context.jobId, connectionId: request.connection.id, target: target.name });
+      throw error;
+    });
     const how = `restored into ${target.name}; ${method}; file: ${verification.method}`;
     await updateBackup(backup.id, { proved_at: new Date().toISOString(), proved_how: how, drill_failed_at: null, drill_error: null });
     context.log("proved: restored aside, compared, removed");

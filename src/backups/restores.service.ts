@@ -1,6 +1,7 @@
 import "server-only";
 /** Restores: check, stage aside, compare with the manifest, then keep under a new name or swap with what is live; remove when not equal. */
 import type { BackupEngine, JobContext, RestorePlan, RestoreTarget, Staged } from "@/backups/engine";
+import { noteLeftBehind } from "@/backups/left-behind.service";
 import { performSwap } from "@/backups/swaps.service";
 import { checkArtefact, markIfDamaged, storedArtefact } from "@/backups/backups.service";
 import { startJob } from "@/backups/jobs";
@@ -50,7 +51,11 @@ export async function startRestore(request: RestoreRequest): Promise<{ jobId: st
       },
       release: () => void locks.delete(lock),
     },
-    (context) => runRestore(request, context),
+    (context) =>
+      runRestore(request, context).catch(async (error: unknown) => {
+        await noteLeftBehind({ jobId: context.jobId, connectionId: connection.id, target: target.name });
+        throw error;
+      }),
   );
   return { jobId };
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { endChild, type ChildIdentity } from "@/backups/children";
 import type { BackupEngine } from "@/backups/engine";
 import { runner, scratchPrefix } from "@/backups/jobs";
+import { noteLeftBehind } from "@/backups/left-behind.service";
 import { sweepRemoved } from "@/backups/retention.service";
 import { settleAfterCrash } from "@/backups/swaps.service";
 import { removeArtefact, sweepPartials } from "@/backups/store";
@@ -52,7 +53,8 @@ async function sweepJob(job: JobRow, engineOf: (connectionId: string) => BackupE
       await insertLine(job.id, wasKeeping(job) ? "cleared what was still aside" : "cleared what was restored aside; nothing was changed");
       if (wasKeeping(job)) detail = `It was giving the restored copy its name: look whether ${request.target} is there, it is whole if it is.`;
     } catch (error) {
-      detail = `What was restored aside could not be cleared: ${error instanceof Error ? error.message : "unknown"}`;
+      detail = `What was restored aside could not be cleared, and is looked for again every minute: ${error instanceof Error ? error.message : "unknown"}`;
+      await noteLeftBehind({ jobId: job.id, connectionId: job.connection_id, target: request.target });
       logger().error({ jobId: job.id, error }, "sweep failed");
     }
   }

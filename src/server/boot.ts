@@ -1,6 +1,7 @@
 import "server-only";
 /** The start and the end of the process: settings, migrations, sweep, first admin, samples; and everything closed again. */
 import { runner, stopJobs } from "@/backups/jobs";
+import { sweepLeftBehind } from "@/backups/left-behind.service";
 import { runDueSchedules } from "@/backups/schedules.service";
 import { sweepAfterCrash } from "@/backups/sweep";
 import { tendSwaps } from "@/backups/swaps.service";
@@ -41,9 +42,12 @@ export async function boot(): Promise<void> {
 
 const TEND_EVERY_MS = 60_000;
 
-/** What restores keep for undo: settled when a crash left it open, dropped when its time is over. */
+/** What restores keep for undo: settled when a crash left it open, dropped when its time is over; and what others left aside. */
 function startTending(): void {
-  const tend = () => tendSwaps(engineOf).catch((error: unknown) => logger().error({ error }, "tending restores failed"));
+  const tend = () =>
+    tendSwaps(engineOf)
+      .then(() => sweepLeftBehind(engineOf))
+      .catch((error: unknown) => logger().error({ error }, "tending restores failed"));
   const timer = setInterval(() => void tend(), TEND_EVERY_MS);
   timer.unref();
   single("tending", () => timer);
