@@ -26,6 +26,8 @@ export interface UploadRequest {
   /** As the request says; null when it does not. */
   length: number | null;
   signal: AbortSignal;
+  /** Asked when every byte has arrived, which may be hours after the first. Rejects when the sender lost the right meanwhile. */
+  stillAllowed?(): Promise<void>;
 }
 
 /**
@@ -43,6 +45,7 @@ export async function receiveUpload(request: UploadRequest): Promise<{ jobId: st
   try {
     pending = await createArtefact(`${backupId}.upload`);
     await receive(request, pending);
+    await request.stillAllowed?.();
     const { bytes, streamedSha256 } = await pending.finish();
     const received: Received = { ...request, backupId, startedAt, pending, bytes, sha256: streamedSha256 ?? "" };
     const { jobId } = await startReading(received);

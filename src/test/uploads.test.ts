@@ -1,5 +1,6 @@
 /** Uploads: who may is settled before a byte is read, what is cut or foreign leaves no file, and what is whole can be restored. */
 import { createHash, randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { createServer, request as httpRequest, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readFileSync } from "node:fs";
@@ -16,6 +17,7 @@ const uploadRoute = await import("@/app/api/files/upload/route");
 const { callers } = await import("@/test/callers");
 const { controlPlane } = await import("@/server/control-plane/database");
 const { putGrant } = await import("@/server/control-plane/grants.repo");
+const { updateUser } = await import("@/server/control-plane/users.repo");
 const { addPerson, signedIn } = await import("@/test/people");
 const { LIMITS } = await import("@/server/limits");
 const { artefactPath } = await import("@/backups/store");
@@ -212,6 +214,26 @@ describe("who may not is refused before the body is read", () => {
 });
 
 describe("what is not whole leaves nothing", () => {
+  test.for(["disabled", "demoted", "shut out"] as const)("nor does what its sender may not send any more: %s", async (how) => {
+    const person = await addPerson("admin");
+    const by = await signedIn(person);
+    const before = await state();
+    const bytes = new Uint8Array(await readFile(shop.file));
+    const body = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          if (how === "shut out") await putGrant({ userId: person.id, connectionId: "sqlite/main", role: "none" });
+          else await updateUser(person.id, how === "disabled" ? { disabled: 1 } : { role: "operator" });
+          controller.enqueue(bytes);
+          controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    expect((await upload(null, body, { by })).status).toBe(403);
+    expect(await state()).toEqual(before);
+  });
+
   test("J6: more than the limit with a false Content-Length, or with none", async () => {
     limits.uploadBytesMax = 100_000;
     const before = await state();
