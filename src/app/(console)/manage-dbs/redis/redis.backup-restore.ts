@@ -9,7 +9,7 @@ import { claimCommand, claimDatabase, MARKERS, releaseDatabase, type Claim } fro
 import { countedObjects, countType, objectName, type TypeCounts } from "./redis.backup-read";
 import { isSent, isWanted, removeRestored } from "./redis.backup-remove";
 import { readOrigin, readRecords } from "./redis.backup-source";
-import { sendRestores, type Destination, type PlacedRecord } from "./redis.backup-send";
+import { readBulkLimit, sendRestores, type Destination, type PlacedRecord } from "./redis.backup-send";
 import { chosenTypes, filledDatabases, readPlacements, type Placement } from "./redis.backup-target";
 import { closeOnCancel } from "./redis.backup-write";
 import { openJobClient, type RedisClient } from "./redis.client";
@@ -128,6 +128,7 @@ async function sendAll(restore: Restore): Promise<void> {
   }
   let itemsDone = 0;
   await sendRestores(wantedRecords(restore, destinations), {
+    bulkBytesMax: await readBulkLimit(connection),
     onTaken: (records) => {
       for (const record of records) countType(restore.sent, record.db, dumpType(record.dump));
       itemsDone += records.length;

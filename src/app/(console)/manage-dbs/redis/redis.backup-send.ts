@@ -1,10 +1,13 @@
 import "server-only";
+import { formatBytes } from "@/lib/format";
+import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 import type { BackupRecord } from "./redis.backup-format";
 import { claimCommand, type Claim } from "./redis.backup-marker";
-import type { CommandLine, RedisClient } from "./redis.client";
+import { redisClient, type CommandLine, type RedisClient } from "./redis.client";
 import { showBytes } from "./redis.codec";
 import { errorWord, redisError } from "./redis.errors";
+import { asRecord, asText } from "./redis.reply";
 import { atPoint } from "./redis.swap-points";
 
 const GROUP_BYTES = 4 * 1024 * 1024;
@@ -26,7 +29,16 @@ export interface Destination {
 }
 
 interface SendOptions {
+  /** The longest value the server takes (proto-max-bulk-len): it ends the connection of who sends a longer one. Null when it does not say. */
+  bulkBytesMax: number | null;
   onTaken: (records: BackupRecord[]) => void;
+}
+
+/** Bytes of the longest value a server takes; null where it does not say. */
+export async function readBulkLimit(connection: Connection): Promise<number | null> {
+  const [config] = await redisClient(connection).run([["CONFIG", "GET", "proto-max-bulk-len"]]);
+  const bytes = Array.isArray(config) ? Number(asText(asRecord(config).get("proto-max-bulk-len") ?? "")) : 0;
+  return bytes > 0 ? bytes : null;
 }
 
 /** Sends RESTOREs in groups bounded by bytes and number; the next group is read while the one before is under way. */
@@ -60,8 +72,18 @@ function* groups(records: PlacedRecord[]): Generator<PlacedRecord[]> {
   if (group.length > 0) yield group;
 }
 
-async function sendGroup(destination: Destination, group: PlacedRecord[], { onTaken }: SendOptions): Promise<void> {
+async function sendGroup(destination: Destination, group: PlacedRecord[], { onTaken, bulkBytesMax }: SendOptions): Promise<void> {
   const { client, claim, foreign } = destination;
+  const tooLong = group.find(({ record }) => bulkBytesMax !== null && Math.max(record.dump.length, record.key.length) > bulkBytesMax);
+  if (tooLong) {
+    throw new AppError(
+      "LIMIT_EXCEEDED",
+      `The key ${showBytes(tooLong.record.key)} is longer than ${client.address} takes (${formatBytes(bulkBytesMax ?? 0)})`,
+      {
+        fix: "Raise proto-max-bulk-len in the server's configuration, or leave the key out.",
+      },
+    );
+  }
   claim.reached = (group.at(-1)?.position ?? -1) + 1;
   const [, ...replies] = await client.run([claimCommand(claim), ...group.map(({ record }) => restoreCommand(record))]);
   onTaken(group.flatMap(({ record }, index) => (replies[index] instanceof Error ? [] : [record])));

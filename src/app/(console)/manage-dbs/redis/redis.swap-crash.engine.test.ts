@@ -30,7 +30,8 @@ let restored: string;
 beforeAll(async () => {
   [server, dir] = await Promise.all([startRedis(["--appendonly", "yes", "--appendfsync", "always"]), testDir()]);
   const source = await startRedis();
-  await fill(source, "backed up", 700);
+  // The first database takes two groups of records.
+  await fill(source, "backed up", [520, 30]);
   artefact = await writeArtefact(source.connection, join(dir.path, "crash.jsonl.gz"));
   restored = await allContents(source);
   await source.stop();
@@ -41,12 +42,12 @@ afterEach(() => {
   closeAll();
 });
 
-async function fill(target: TestRedis, value: string, keys: number): Promise<void> {
+async function fill(target: TestRedis, value: string, keys: [number, number]): Promise<void> {
   using driver = driverOf(target);
-  for (const db of DATABASES) {
+  for (const [at, db] of DATABASES.entries()) {
     const pipeline = driver.redis.pipeline();
     pipeline.select(db);
-    for (let index = 0; index < keys; index++) pipeline.set(`key:${index}`, `${value} ${index}`, "PXAT", FAR_AWAY_MS + index);
+    for (let index = 0; index < (keys[at] ?? 0); index++) pipeline.set(`key:${index}`, `${value} ${index}`, "PXAT", FAR_AWAY_MS + index);
     pipeline.rpush("list", value, BINARY);
     pipeline.set(BINARY, value);
     await pipeline.exec();
@@ -122,7 +123,7 @@ async function startOver(): Promise<SwapRow> {
   closeAll();
   using driver = driverOf(server);
   await driver.redis.flushall();
-  await fill(server, "live", 60);
+  await fill(server, "live", [40, 40]);
   before = await allContents(server);
   return newRow();
 }
@@ -180,9 +181,9 @@ describe("when it dies", () => {
     await runAll({ connection: server.connection, artefact, row: await startOver() });
     const lastsMs = performance.now() - start;
     const lives = new Set<string>();
-    for (let attempt = 0; attempt < 10; attempt++) {
+    for (let attempt = 0; attempt < 8; attempt++) {
       const row = await startOver();
-      const moment = delay(((attempt + Math.random()) / 10) * lastsMs).then(() => server.process.kill("SIGKILL"));
+      const moment = delay(((attempt + Math.random()) / 8) * lastsMs).then(() => server.process.kill("SIGKILL"));
       await runAll({ connection: server.connection, artefact, row }).catch(() => undefined);
       await moment;
       await server.restart();
@@ -194,14 +195,14 @@ describe("when it dies", () => {
   it("a console of its own by SIGKILL: settled, undone, dropped", async () => {
     const names = await allPoints();
     const log: string[] = [];
-    for (const point of [4, 8, 9, 10, 13, 18]) {
+    for (const point of [4, 9, 10, 13]) {
       const row = await startOver();
       const journal = join(dir.path, `journal-${point}`);
       await killedConsole({ url: server.url, path: artefact.path, manifest: artefact.manifest, row, journal, dieAt: point });
       const left = existsSync(journal) ? (JSON.parse(readFileSync(journal, "utf8")) as SwapRow) : row;
       log.push(`${point} ${names[point]} (${left.state}): ${await assertWholeAfter(left)}`);
     }
-    expect(log).toHaveLength(6);
+    expect(log).toHaveLength(4);
     process.stdout.write(`a console of its own died at ${log.length} points:\n${log.join("\n")}\n`);
   });
 });

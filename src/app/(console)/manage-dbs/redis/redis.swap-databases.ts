@@ -8,13 +8,6 @@ import { databaseCounts, type InfoFields } from "./redis.server-facts";
 /** Nobody configures more, and looking costs little up to here. */
 const DATABASES_MAX = 1 << 14;
 
-/** The logical database that a connection's replacing restores go by: the number in its URL, else 0. */
-export function ownDatabase(connection: Connection): number {
-  const path = new URL(connection.url.reveal()).pathname.slice(1);
-  const named = connection.database ?? path;
-  return /^\d{1,7}$/.test(named) ? Number(named) : 0;
-}
-
 /** How many logical databases the server has. Where CONFIG is forbidden they are found by selecting. */
 export async function countDatabases(connection: Connection): Promise<number> {
   const [config] = await redisClient(connection).run([["CONFIG", "GET", "databases"]]);

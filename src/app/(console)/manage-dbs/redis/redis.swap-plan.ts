@@ -1,5 +1,6 @@
 import "server-only";
 import type { RestorePlan, RestoreTarget } from "@/backups/engine";
+import { liveName } from "@/backups/live-name";
 import { formatBytes, formatCount } from "@/lib/format";
 import { AppError } from "@/server/errors";
 import { checkContent, checkMemory, checkRole, checkVersion, neededBytes, type Check, type Situation } from "./redis.backup-checks";
@@ -10,14 +11,15 @@ import { filledDatabases, readObjectName } from "./redis.backup-target";
 import { redisClient, type CommandLine } from "./redis.client";
 import { errorWord } from "./redis.errors";
 import { databaseCounts, infoNumber } from "./redis.server-facts";
-import { databaseSize, findSpares, ownDatabase, selectedDatabases, type Spares } from "./redis.swap-databases";
+import { databaseSize, findSpares, selectedDatabases, type Spares } from "./redis.swap-databases";
 import { estimateBytes } from "./redis.swap-size";
 
 /** Types are counted up to here; counting more would read all keys of a live server. */
 const COUNTED_KEYS_MAX = 10_000;
 
 interface Replace extends Situation {
-  own: number;
+  /** The target's only name. */
+  own: string;
   /** Live databases that are replaced: those of the backup. */
   lives: number[];
   found: Spares;
@@ -29,7 +31,7 @@ export async function planReplace(start: Situation, target: RestoreTarget): Prom
   const lives = filledDatabases(artefact.manifest, origin);
   const found = start.facts.isCluster ? { spares: [], databases: 1 } : await findSpares(connection, { count: lives.length, taken: lives, info });
   const placements = lives.map((db, index) => ({ from: db, to: found.spares[index] ?? -1, live: db }));
-  const situation: Replace = { ...start, placements, own: ownDatabase(connection), lives, found };
+  const situation: Replace = { ...start, placements, own: liveName(connection), lives, found };
   const sizes = await liveSizes(situation);
   const bytes = estimateBytes(info, lives);
   return {
@@ -94,7 +96,7 @@ async function comparedObjects({ connection, artefact, lives }: Replace, sizes: 
 
 function checkAsked({ own, lives, connection }: Replace, { name, objects }: RestoreTarget): Check[] {
   const checks: Check[] = [];
-  if (name !== String(own)) {
+  if (name !== own) {
     checks.push({
       result: "fail",
       title: `Only ${own} can be replaced here`,
@@ -109,7 +111,7 @@ function checkAsked({ own, lives, connection }: Replace, { name, objects }: Rest
         "The databases change places whole, so keys that are not of the chosen objects would be gone. Restore chosen objects into an empty logical database.",
     });
   }
-  if (!lives.includes(own)) {
+  if (!lives.includes(Number(own))) {
     checks.push({
       result: "fail",
       title: `The backup holds nothing of db${own}`,
@@ -119,23 +121,21 @@ function checkAsked({ own, lives, connection }: Replace, { name, objects }: Rest
   return checks;
 }
 
-/** Asked in ways that change nothing: the arguments are wrong, or the key does not exist, and rights are checked before that. */
-const PROBES: { command: string; probe: CommandLine; isNeeded: boolean }[] = [
-  { command: "SWAPDB", probe: ["SWAPDB", "x", "x"], isNeeded: true },
-  { command: "RESTORE", probe: ["RESTORE", MARKERS.restored, "x", "x"], isNeeded: true },
-  { command: "RENAME", probe: ["RENAME", `${MARKERS.restored}:none`, `${MARKERS.before}:none`], isNeeded: true },
-  { command: "MOVE", probe: ["MOVE", MARKERS.before, "x"], isNeeded: true },
-  { command: "UNLINK", probe: ["UNLINK", `${MARKERS.restored}:none`], isNeeded: true },
-  { command: "WATCH", probe: ["WATCH", MARKERS.restored], isNeeded: true },
-  { command: "FLUSHDB", probe: ["FLUSHDB", "x"], isNeeded: false },
+/** Asked in ways that change nothing: the arguments are wrong, or the key does not exist, and rights are checked before that. Never FLUSHDB: a server that overlooks a wrong argument would empty live data. */
+const PROBES: { command: string; probe: CommandLine }[] = [
+  { command: "SWAPDB", probe: ["SWAPDB", "x", "x"] },
+  { command: "RESTORE", probe: ["RESTORE", MARKERS.restored, "x", "x"] },
+  { command: "RENAME", probe: ["RENAME", `${MARKERS.restored}:none`, `${MARKERS.before}:none`] },
+  { command: "MOVE", probe: ["MOVE", MARKERS.before, "x"] },
+  { command: "UNLINK", probe: ["UNLINK", `${MARKERS.restored}:none`] },
+  { command: "WATCH", probe: ["WATCH", MARKERS.restored] },
 ];
 
 async function checkRights({ connection, facts }: Replace): Promise<Check[]> {
   if (facts.isCluster || facts.isReplica) return [];
   const client = redisClient(connection);
-  const replies = await client.run([...PROBES.map(({ probe }) => probe), ["UNWATCH"]]);
-  const missing = PROBES.filter((_, index) => isForbidden(replies[index]));
-  const needed = missing.filter(({ isNeeded }) => isNeeded).map(({ command }) => command);
+  const replies = await client.run([...PROBES.map(({ probe }) => probe), ["UNWATCH"], ["COMMAND", "INFO", "FLUSHDB"]]);
+  const needed = PROBES.filter((_, index) => isForbidden(replies[index])).map(({ command }) => command);
   if (needed.length > 0) {
     return [
       {
@@ -148,10 +148,11 @@ async function checkRights({ connection, facts }: Replace): Promise<Check[]> {
   const checks: Check[] = [
     { result: "pass", title: "May exchange databases", detail: "The user of this connection may run SWAPDB and all that goes with it." },
   ];
-  if (missing.length > 0)
+  const flush = replies.at(-1);
+  if (Array.isArray(flush) && flush[0] === null)
     checks.push({
       result: "warn",
-      title: "FLUSHDB not allowed",
+      title: "No FLUSHDB",
       detail: "What is kept for undo is dropped key by key instead, which takes longer.",
     });
   return checks;

@@ -1,4 +1,5 @@
 /** A server that has no memory left, that forgets, or that does not allow everything, while live data is replaced. */
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Artefact, Swap } from "@/backups/engine";
@@ -79,6 +80,21 @@ describe("memory", () => {
     }));
 });
 
+describe("a value that is too long for the server", () => {
+  it("is named, and everything stays as it was", () =>
+    withServer(["--proto-max-bulk-len", "1mb"], async (own) => {
+      // What does not pack: the payload is as long as the value.
+      const artefact = await backupOf({ short: "1", long: randomBytes(900_000).toString("base64") }, join(dir.path, "long.jsonl.gz"));
+      await own.driver().set("a", "live");
+      const before = await contentsOf(own.driver());
+      await expect(redisBackup.stage(artefact, own.connection, REPLACE, testJob())).rejects.toMatchObject({
+        code: "LIMIT_EXCEEDED",
+        message: expect.stringContaining('"long" is longer than'),
+      });
+      await assertUntouched(own, before);
+    }));
+});
+
 describe("a server that falls back", () => {
   let artefact: Artefact;
   beforeAll(async () => {
@@ -154,7 +170,7 @@ describe("where FLUSHDB is forbidden", () => {
       const pipeline = own.driver().pipeline();
       for (let index = 0; index < 3_000; index++) pipeline.set(`key:${index}`, "live");
       await pipeline.exec();
-      expect((await planFor(artefact, own)).checks).toContainEqual(expect.objectContaining({ result: "warn", title: "FLUSHDB not allowed" }));
+      expect((await planFor(artefact, own)).checks).toContainEqual(expect.objectContaining({ result: "warn", title: "No FLUSHDB" }));
       const restore = await replaceLive(own.connection, artefact);
       let batches = 0;
       POINTS.reached = async (name) => {

@@ -6,10 +6,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Artefact, ManifestContent, Swap } from "@/backups/engine";
+import type { Artefact, Swap } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { redisBackup } from "./redis.backup";
 import { testJob } from "./redis.test-artefact";
+import type { ChildOrder } from "./redis.test-child";
 
 /** Its row in the journal. */
 export interface SwapRow {
@@ -68,17 +69,6 @@ export async function recover(connection: Connection, row: SwapRow): Promise<{ l
   const isNothing = row.state === "swapping" && live === "before";
   if (isNothing) await redisBackup.dropKept?.(connection, row.swap, context);
   return { live, isKept: !isNothing };
-}
-
-export interface ChildOrder {
-  url: string;
-  path: string;
-  manifest: ManifestContent;
-  row: SwapRow;
-  /** Where the row is written to. */
-  journal: string;
-  /** The number of the point, from 0. */
-  dieAt: number;
 }
 
 const CHILD = "app/(console)/manage-dbs/redis/redis.test-child.ts";
