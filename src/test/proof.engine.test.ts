@@ -66,21 +66,17 @@ describe.for(subjects)("$engine", (subject) => {
     await subject.close();
   }, 60_000);
 
-  test(
-    "every object can be looked into",
-    async () => {
-      const { manifest } = await storedArtefact(backup);
-      for (const object of manifest.objects) {
-        // A view holds no rows; some formats have nothing to show of it.
-        if (object.count === null) continue;
-        const peek = await peekBackup({ backup, engine, signal: signal() }, { object: object.name, limit: 2 });
-        expect({ name: object.name, rows: peek.rows.length }).toEqual({ name: object.name, rows: Math.min(2, object.count) });
-        expect({ name: object.name, hasMore: peek.hasMore }).toEqual({ name: object.name, hasMore: object.count > 2 });
-        for (const row of peek.rows) expect(row).toHaveLength(peek.columns.length);
-      }
-    },
-    120_000,
-  );
+  test("every object can be looked into", async () => {
+    const { manifest } = await storedArtefact(backup);
+    for (const object of manifest.objects) {
+      // A view holds no rows; some formats have nothing to show of it.
+      if (object.count === null) continue;
+      const peek = await peekBackup({ backup, engine, signal: signal() }, { object: object.name, limit: 2 });
+      expect({ name: object.name, rows: peek.rows.length }).toEqual({ name: object.name, rows: Math.min(2, object.count) });
+      expect({ name: object.name, hasMore: peek.hasMore }).toEqual({ name: object.name, hasMore: object.count > 2 });
+      for (const row of peek.rows) expect(row).toHaveLength(peek.columns.length);
+    }
+  }, 120_000);
 
   test("nothing has changed since the backup, and the place is the one a restore may replace", async () => {
     const result = await compareWithLive(connection, { backup, engine, signal: signal() });
@@ -102,31 +98,23 @@ describe.for(subjects)("$engine", (subject) => {
     expect(await subject.places()).toEqual(before);
   }, 120_000);
 
-  test(
-    "its file, taken in again, is recognised and as good",
-    async () => {
-      const { artefact, manifest } = await storedArtefact(backup);
-      const body = Readable.toWeb(createReadStream(artefact.path)) as ReadableStream<Uint8Array>;
-      const sent = await receiveUpload({ connection, engine, user, name: "again", body, length: artefact.bytes, signal: new AbortController().signal });
-      const job = await ended(sent.jobId);
-      expect({ state: job.state, error: job.error }).toEqual({ state: "succeeded", error: null });
-      const row = await backupRow(sent.backupId);
-      expect(row).toMatchObject({ state: "complete", origin: "upload", sha256: backup.sha256, format: manifest.format, item_count: backup.item_count });
-      expect(row.file_name.endsWith(engine.extensions?.[manifest.format] ?? engine.extension)).toBe(true);
-    },
-    120_000,
-  );
+  test("its file, taken in again, is recognised and as good", async () => {
+    const { artefact, manifest } = await storedArtefact(backup);
+    const body = Readable.toWeb(createReadStream(artefact.path)) as ReadableStream<Uint8Array>;
+    const sent = await receiveUpload({ connection, engine, user, name: "again", body, length: artefact.bytes, signal: new AbortController().signal });
+    const job = await ended(sent.jobId);
+    expect({ state: job.state, error: job.error }).toEqual({ state: "succeeded", error: null });
+    const row = await backupRow(sent.backupId);
+    expect(row).toMatchObject({ state: "complete", origin: "upload", sha256: backup.sha256, format: manifest.format, item_count: backup.item_count });
+    expect(row.file_name.endsWith(engine.extensions?.[manifest.format] ?? engine.extension)).toBe(true);
+  }, 120_000);
 
-  test(
-    "a file of another engine is refused in words",
-    async () => {
-      const foreign = Buffer.from(subject.engine === "postgres" ? `SQLite format 3\0${"\0".repeat(5_000)}` : `PGDMP${"\0".repeat(5_000)}`);
-      const body = new Response(foreign).body as ReadableStream<Uint8Array>;
-      const sent = await receiveUpload({ connection, engine, user, name: "foreign", body, length: null, signal: new AbortController().signal });
-      const job = await ended(sent.jobId);
-      expect(JSON.parse(job.error ?? "{}")).toMatchObject({ code: "INVALID" });
-      expect(await backupRow(sent.backupId)).toMatchObject({ state: "failed", manifest: null });
-    },
-    60_000,
-  );
+  test("a file of another engine is refused in words", async () => {
+    const foreign = Buffer.from(subject.engine === "postgres" ? `SQLite format 3\0${"\0".repeat(5_000)}` : `PGDMP${"\0".repeat(5_000)}`);
+    const body = new Response(foreign).body as ReadableStream<Uint8Array>;
+    const sent = await receiveUpload({ connection, engine, user, name: "foreign", body, length: null, signal: new AbortController().signal });
+    const job = await ended(sent.jobId);
+    expect(JSON.parse(job.error ?? "{}")).toMatchObject({ code: "INVALID" });
+    expect(await backupRow(sent.backupId)).toMatchObject({ state: "failed", manifest: null });
+  }, 60_000);
 });
