@@ -131,7 +131,7 @@ async function readWhole({ artefact, context }: Comparison): Promise<ArchiveCont
   return readDump({ chunks: stream, context, stop: () => stream.destroy(), done: async () => undefined });
 }
 
-async function readDump(source: { chunks: NodeJS.ReadableStream; context: JobContext; stop(): void; done(): Promise<void> }): Promise<ArchiveContent> {
+async function readDump(source: { chunks: NodeJS.ReadableStream; context: JobContext; stop: () => void; done: () => Promise<void> }): Promise<ArchiveContent> {
   const { chunks, context, stop, done } = source;
   const reader = new BlockReader({ sums: true });
   context.signal.addEventListener("abort", stop, { once: true });

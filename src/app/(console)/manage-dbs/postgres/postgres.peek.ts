@@ -53,7 +53,7 @@ async function peekLargeObjects(artefact: Artefact, toc: ArchiveToc, { limit, si
   return { columns: ["oid", "bytes"], rows, hasMore };
 }
 
-async function readUntil(reading: { artefact: Artefact; open: OpenConsumer; signal: AbortSignal | undefined; isEnough(): boolean }): Promise<void> {
+async function readUntil(reading: { artefact: Artefact; open: OpenConsumer; signal: AbortSignal | undefined; isEnough: () => boolean }): Promise<void> {
   const { artefact, open, signal, isEnough } = reading;
   const stream = artefact.open();
   const blocks = new ArchiveBlocks(open);

@@ -8,6 +8,7 @@ import { makePostgresBackup } from "@/app/(console)/manage-dbs/postgres/postgres
 import { close } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { SWAP_POINTS, type SwapPoint } from "@/app/(console)/manage-dbs/postgres/postgres.swap";
 import { swapApplication } from "@/app/(console)/manage-dbs/postgres/postgres.swap-sides";
+import type { ChildOrder } from "@/app/(console)/manage-dbs/postgres/postgres.test-child";
 import { killedConsole } from "@/app/(console)/manage-dbs/postgres/postgres.test-console";
 import { quote } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
 import { artefactAt, makeJob, makeSink, type TestJob } from "@/app/(console)/manage-dbs/postgres/postgres.test-job";
@@ -92,9 +93,7 @@ async function settleAndTidy({ job, swap }: Attempt, expected: "before" | "resto
     for (let again = 0; again < 2; again += 1) expect(await engine.settle?.(connection, swap, context(job))).toBe(expected);
     expect(await live()).toBe(expected === "before" ? "live" : "saved");
     const steps = { journal: async () => undefined, context: job.context };
-    await engine.exchange?.(connection, swap, steps);
-    expect(await live(), "the other one is whole too").toBe(expected === "before" ? "saved" : "live");
-    if (expected === "before") await engine.exchange?.(connection, swap, steps);
+    if (expected === "restored") await engine.exchange?.(connection, swap, steps);
     await engine.dropKept?.(connection, swap, context(job));
   }
   expect(await live()).toBe("live");
@@ -104,28 +103,45 @@ async function settleAndTidy({ job, swap }: Attempt, expected: "before" | "resto
 
 const outcome = (point: SwapPoint): "before" | "restored" => (point === "committed" ? "restored" : "before");
 
+/** An engine that does something at one point of a swap. */
+const breaking = (point: SwapPoint, act: () => void | Promise<void>): BackupEngine => makePostgresBackup(search, (at) => (at === point ? act() : undefined));
+
+const broken = (): void => {
+  throw new Error("broken");
+};
+const killServer = (): Promise<void> => server.stop("SIGKILL");
+const endSession = (job: TestJob) => async (): Promise<void> =>
+  void (await ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${swapApplication(job.context.jobId)}'`));
+
+function orderOf(job: TestJob, dieAt: ChildOrder["dieAt"], exchange: Swap["record"] | null): ChildOrder {
+  const { path, manifest } = artefact;
+  const { directory: scratchDir } = job;
+  const order = { path, manifest, url: url(NAME), target: NAME, jobId: job.context.jobId, scratchDir, toolsDir, journal: join(scratchDir, "journal.json") };
+  return { ...order, dieAt, exchange };
+}
+
 describe("a swap that fails", () => {
-  it.each(SWAP_POINTS)("at: %s", async (point) => {
-    const broken = makePostgresBackup(search, (at) => {
-      if (at === point) throw new Error(`broken at ${point}`);
-    });
-    const result = await attempt(broken, await makeJob());
-    expect(result.error).toMatchObject({ message: expect.stringContaining("broken at") as string });
+  it.each(["before journal", "journal written", "live closed", "committed"] as const)("at: %s", async (point) => {
+    const result = await attempt(breaking(point, broken), await makeJob());
+    expect(result.error).toMatchObject({ message: expect.stringContaining("broken") as string });
     expect(result.swap === null).toBe(point === "before journal");
     // Without any settling by the console: applications get in again at once.
     expect(await live()).toBe(outcome(point) === "before" ? "live" : "saved");
     await settleAndTidy(result, outcome(point));
   });
 
-  it.each(SWAP_POINTS.slice(1))("because its session is ended at: %s", async (point) => {
-    const job = await makeJob();
-    const broken = makePostgresBackup(search, async (at) => {
-      if (at === point) await ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '${swapApplication(job.context.jobId)}'`);
-    });
-    const result = await attempt(broken, job);
-    // Nothing more is to be done after the commit.
-    if (point !== "committed") expect(result.error).toMatchObject({ code: "UNREACHABLE" });
-    await settleAndTidy(result, outcome(point));
+  it("because it is cancelled counts until the journal is written, and not after", async () => {
+    for (const point of ["before journal", "live closed"] as const) {
+      const job = await makeJob();
+      const result = await attempt(
+        makePostgresBackup(search, (at) => (at === point ? job.controller.abort() : undefined)),
+        job,
+      );
+      expect(result.error).toEqual(point === "before journal" ? expect.objectContaining({ code: "CANCELLED" }) : null);
+      const uncancelled = await makeJob();
+      await settleAndTidy({ ...result, job: { ...uncancelled, context: { ...uncancelled.context, jobId: job.context.jobId } } }, "restored");
+      await job.remove();
+    }
   });
 
   it("because the second name is taken leaves live as it was and open", async () => {
@@ -148,64 +164,86 @@ describe("a swap that fails", () => {
   });
 });
 
-describe("an undo that fails", () => {
-  it.each(SWAP_POINTS.filter((point) => point !== "before journal"))("at: %s", async (point) => {
-    const result = await attempt(engine, await makeJob());
-    expect(result.error).toBe(null);
-    const broken = makePostgresBackup(search, (at) => {
-      if (at === point) throw new Error("broken");
-    });
-    if (!result.swap) throw new Error("nothing was journaled");
-    await expect(broken.exchange?.(connection, result.swap, { journal: async () => undefined, context: result.job.context })).rejects.toThrow("broken");
-    await settleAndTidy(result, point === "committed" ? "before" : "restored");
-  });
-});
-
-describe("kill -9 of the console", () => {
-  it.each(["staging", ...SWAP_POINTS] as const)("at: %s", async (dieAt) => {
+describe("a restore in place, by kill -9", () => {
+  it.each(["staging", "before journal", "live closed", "second rename"] as const)("of the console at: %s", async (dieAt) => {
     const job = await makeJob();
-    const journal = join(job.directory, "journal.json");
-    const order = {
-      path: artefact.path,
-      manifest: artefact.manifest,
-      url: url(NAME),
-      target: NAME,
-      jobId: job.context.jobId,
-      scratchDir: job.directory,
-      toolsDir,
-      journal,
-      dieAt,
-      exchange: null,
-    };
+    const order = orderOf(job, dieAt, null);
     expect(await killedConsole(order)).toBe("SIGKILL");
-    if (dieAt === "staging" || dieAt === "before journal") {
-      await engine.sweep(connection, { jobId: job.context.jobId, target: NAME });
-      await settleAndTidy({ job, swap: null, error: null }, "before");
-    } else {
-      const record = JSON.parse(readFileSync(journal, "utf8")) as Swap["record"];
-      await settleAndTidy({ job, swap: { jobId: job.context.jobId, target: NAME, record }, error: null }, outcome(dieAt));
-    }
+    const hasJournal = dieAt !== "staging" && dieAt !== "before journal";
+    const record = hasJournal ? (JSON.parse(readFileSync(order.journal, "utf8")) as Swap["record"]) : null;
+    if (record === null) await engine.sweep(connection, { jobId: job.context.jobId, target: NAME });
+    await settleAndTidy({ job, swap: record && { jobId: job.context.jobId, target: NAME, record }, error: null }, "before");
+  });
+
+  it("of the server while it is staged", async () => {
+    const job = await makeJob();
+    const progress = ({ bytesDone }: { bytesDone?: number }): void => void ((bytesDone ?? 0) > 0 ? killServer() : undefined);
+    await expect(engine.stage(artefact, connection, { name: NAME, replace: true }, { ...job.context, progress })).rejects.toBeDefined();
+    await server.start();
+    await engine.sweep(connection, { jobId: job.context.jobId, target: NAME });
+    await settleAndTidy({ job, swap: null, error: null }, "before");
+  });
+
+  it("of the server with live closed", async () => {
+    const result = await attempt(breaking("live closed", killServer), await makeJob());
+    expect(result.error).toMatchObject({ code: "UNREACHABLE" });
+    if (!result.swap) throw new Error("nothing was journaled");
+    await expect(engine.settle?.(connection, result.swap, context(result.job))).rejects.toMatchObject({ code: "UNREACHABLE" });
+    await server.start();
+    await settleAndTidy(result, "before");
   });
 });
 
-describe("kill -9 of the server", () => {
-  it.each(["staging", ...SWAP_POINTS.filter((point) => point !== "before journal")] as const)("at: %s", async (point) => {
-    const job = await makeJob();
-    const kill = (): Promise<void> => server.stop("SIGKILL");
-    const broken = makePostgresBackup(search, (at) => (at === point ? kill() : undefined));
-    if (point === "staging") {
-      const progress = ({ bytesDone }: { bytesDone?: number }): void => void ((bytesDone ?? 0) > 0 ? kill() : undefined);
-      await expect(broken.stage(artefact, connection, { name: NAME, replace: true }, { ...job.context, progress })).rejects.toBeDefined();
+/** What is swapped once is exchanged again and again: the same steps as a first swap, without staging anew. */
+describe("an undo or redo", () => {
+  let pair: Attempt & { swap: Swap };
+  beforeAll(async () => {
+    const { swap, ...result } = await attempt(engine, await makeJob());
+    if (!swap) throw new Error("nothing was journaled");
+    pair = { ...result, swap };
+  });
+  afterAll(async () => settleAndTidy(pair, (await engine.settle?.(connection, pair.swap, context(pair.job))) ?? "before"));
+
+  const settled = async (): Promise<string> => (await engine.settle?.(connection, pair.swap, context(pair.job))) ?? "";
+  const exchange = (by: BackupEngine): Promise<unknown> =>
+    Promise.resolve(by.exchange?.(connection, pair.swap, { journal: async () => undefined, context: pair.job.context })).then(
+      () => null,
+      (error: unknown) => error,
+    );
+
+  /** Lets it die at a point. Then one of the two is live, whole and open, and settle says which; before the commit it is the one of before. */
+  async function dying(point: SwapPoint, run: () => Promise<unknown>): Promise<unknown> {
+    const before = await settled();
+    const error = await run();
+    const found = await settled();
+    // A session may outlive its server for the blink of an eye, and commit in it.
+    if (point !== "second rename" || error !== null) expect(found === before).toBe(point !== "committed");
+    expect(await settled()).toBe(found);
+    expect(await live()).toBe(found === "before" ? "live" : "saved");
+    return error;
+  }
+
+  it.each(SWAP_POINTS)("that fails at: %s", async (point) => {
+    expect(await dying(point, () => exchange(breaking(point, broken)))).toMatchObject({ message: expect.stringContaining("broken") as string });
+  });
+
+  it.each(SWAP_POINTS.slice(1))("whose session is ended at: %s", async (point) => {
+    const error = await dying(point, () => exchange(breaking(point, endSession(pair.job))));
+    // Nothing more is to be done after the commit.
+    expect(error).toEqual(point === "committed" ? null : expect.objectContaining({ code: "UNREACHABLE" }));
+  });
+
+  it.each(["journal written", "first rename", "committed"] as const)("by a console that is killed at: %s", async (point) => {
+    expect(await dying(point, () => killedConsole(orderOf(pair.job, point, pair.swap.record)))).toBe("SIGKILL");
+  });
+
+  it.each(SWAP_POINTS.slice(1))("on a server that is killed at: %s", async (point) => {
+    await dying(point, async () => {
+      const error = await exchange(breaking(point, killServer));
       await server.start();
-      await engine.sweep(connection, { jobId: job.context.jobId, target: NAME });
-      return settleAndTidy({ job, swap: null, error: null }, "before");
-    }
-    const result = await attempt(broken, job);
-    if (point !== "committed") expect(result.error).toMatchObject({ code: "UNREACHABLE" });
-    if (!result.swap) throw new Error("nothing was journaled");
-    await expect(engine.settle?.(connection, result.swap, context(job))).rejects.toMatchObject({ code: "UNREACHABLE" });
-    await server.start();
-    await settleAndTidy(result, outcome(point));
+      return error;
+    });
+    expect(await exchange(engine)).toBe(null);
   });
 });
 

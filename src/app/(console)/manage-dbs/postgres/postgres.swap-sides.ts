@@ -105,7 +105,7 @@ export const swapApplication = (jobId: string): string => `foundry-console swap 
 /** Runs work on the two databases of a swap, from a third. */
 export async function withSides<T>(
   connection: Connection,
-  { swap, work, signal, applicationName }: { swap: Swap; signal?: AbortSignal | undefined; applicationName: string; work(found: SwapWork): Promise<T> },
+  { swap, work, signal, applicationName }: { swap: Swap; signal?: AbortSignal | undefined; applicationName: string; work: (found: SwapWork) => Promise<T> },
 ): Promise<T> {
   const facts = SwapFacts.parse(swap.record);
   if (facts.keptName !== keptName(facts.target, swap.jobId) || facts.stagingName !== stagingName(facts.target, swap.jobId))

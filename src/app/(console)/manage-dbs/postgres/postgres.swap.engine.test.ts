@@ -7,7 +7,7 @@ import { close, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postg
 import { asSuperuser, dropDatabase, makeDatabase, quote, serverOf, urlOf, type TestDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
 import { dumpText, everything, ownFacts, properties, type EverythingRoles } from "@/app/(console)/manage-dbs/postgres/postgres.test-everything";
 import { artefactAt, makeJob, makeSink, type TestJob } from "@/app/(console)/manage-dbs/postgres/postgres.test-job";
-import type { Artefact, Swap } from "@/backups/engine";
+import type { Artefact, RestoreTarget, Swap } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { testConnection } from "@/test/connections";
 import { testServers, uniqueName } from "@/test/servers";
@@ -55,7 +55,9 @@ afterAll(async () => {
 describe("a database that uses everything", () => {
   it("survives backup, restore in its place, undo, redo and the end of undo", async () => {
     const [before, facts] = [dumpText(name), await ownFacts(name)];
-    await sql("DROP TABLE public.orders CASCADE; INSERT INTO public.child VALUES (9, 'written since'); CREATE TABLE public.only_now AS SELECT 1 AS a");
+    await sql(
+      "DROP TABLE public.orders CASCADE; CREATE TABLE public.orders (id text, customer box); INSERT INTO public.child VALUES (9, 'written since'); CREATE TABLE public.only_now AS SELECT 1 AS a; CREATE VIEW public.on_customers AS SELECT * FROM public.customers",
+    );
     const changed = dumpText(name);
     const job = await makeJob();
     const target = { name, replace: true };
@@ -180,6 +182,15 @@ describe("a role that is no superuser", () => {
     await engine.dropKept?.(limited, swap, attempt.context);
     expect(await state()).toBe("live");
     await attempt.remove();
+  });
+
+  it("is refused by the plan where roles of the backup are missing: beside live data they would only be left out", async () => {
+    const details = { ...file.manifest.details, roles: { owners: ["no_such_role"], rights: [], policies: [] } };
+    const missing = { ...file, manifest: { ...file.manifest, details } };
+    const check = async (target: RestoreTarget): Promise<unknown> =>
+      (await engine.plan(missing, connection, target, {})).checks.find((each) => each.title.startsWith("Owners and rights"));
+    expect(await check({ name, replace: true })).toMatchObject({ result: "fail", title: "Owners and rights would be lost" });
+    expect(await check({ name: uniqueName("free") })).toMatchObject({ result: "warn" });
   });
 
   it("is refused by the plan where it does not own the database, or somebody else granted rights on it", async () => {

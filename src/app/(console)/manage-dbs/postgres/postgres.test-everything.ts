@@ -88,7 +88,7 @@ export function dumpText(database: string): string {
   const dump = spawnSync(join(testServers.postgresBinDir, "pg_dump"), ["--create"], {
     encoding: "utf8",
     maxBuffer: 1 << 28,
-    env: { ...process.env, ...toolEnvironment(), PGDATABASE: database },
+    env: { LC_ALL: "C", ...toolEnvironment(), PGDATABASE: database } as unknown as NodeJS.ProcessEnv,
   });
   if (dump.status !== 0) throw new Error(dump.stderr);
   return dump.stdout.replace(/^\\(un)?restrict .*$/gm, "");

@@ -70,11 +70,15 @@ export async function makeServer(options: OwnServerOptions = {}): Promise<OwnSer
     port,
     authority,
     async start() {
-      server = spawn(join(bin, "postgres"), ["-D", data, "-p", String(port), "-k", directory, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"], {
-        ...owner,
-        stdio: "ignore",
-      });
+      const launch = (): ChildProcess =>
+        spawn(join(bin, "postgres"), ["-D", data, "-p", String(port), "-k", directory, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"], {
+          ...owner,
+          stdio: "ignore",
+        });
+      server = launch();
       for (let tries = 0; tries < 200; tries += 1) {
+        // After a kill -9 the sessions of before end only when they notice: until then no new server may start.
+        if (server.exitCode !== null) server = launch();
         if (spawnSync(join(bin, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)]).status === 0) return;
         await sleep(50);
       }
