@@ -42,6 +42,7 @@ async function writeSnapshot(connection: Connection, sink: ArtefactSink, context
       const start = await readStart(chunks);
       const refused = refusedVersion(start);
       if (refused !== null) return { refused };
+      if (snapshot.totalBytes !== null) context.log("the server saves the snapshot to its own dump file first: its repl-diskless-sync is off");
       context.progress({ phase: "Receive the snapshot", itemsTotal: keys, ...(snapshot.totalBytes === null ? {} : { bytesTotal: snapshot.totalBytes }) });
       const { walker, counter } = await writeChunks({ first: start, chunks, output: sink.stream(), context });
       const server = { product: facts.product, version: facts.version };
