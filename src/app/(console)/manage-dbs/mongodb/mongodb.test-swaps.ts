@@ -11,7 +11,8 @@ import { rawCommand } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
 import { brokenTypes, everyType, farDates, insertDocuments, oldTypes, rawContent } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import type { Swap, SwapRecord } from "@/backups/engine";
 
-export const LONG_NAME = `long ${"ä".repeat(90)}`;
+/** The server takes it, and not with a prefix. */
+export const LONG_NAME = `long ${"ä".repeat(97)}`;
 
 export const rows = (count: number, label: string): Buffer[] =>
   Array.from({ length: count }, (_, index) => Buffer.from(BSON.serialize({ _id: index, label, n: index % 10 })));

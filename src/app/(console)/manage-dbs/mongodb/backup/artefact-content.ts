@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 
 import type { ArchiveHeader } from "@/app/(console)/manage-dbs/mongodb/archive/archive-format";
 import { parseMetadata, type CollectionKind } from "@/app/(console)/manage-dbs/mongodb/archive/metadata";
+import { isAside } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { type ArchiveScope, asDamage, objectName, openArchive, recognise, scopeOf } from "@/app/(console)/manage-dbs/mongodb/backup/artefact-events";
 import { ARCHIVE_FORMAT, FOLDER_FORMAT, FOLDER_GZIP_FORMAT, PLAIN_ARCHIVE_FORMAT } from "@/app/(console)/manage-dbs/mongodb/backup/formats";
 import type { Artefact, JobContext, ManifestContent, ManifestObject, Verification } from "@/backups/engine";
@@ -51,7 +52,7 @@ async function readContent(artefact: Artefact, context: Pick<JobContext, "signal
     scope,
     objects: [...objects.values()],
     indexes,
-    skipped: [...skipped].map((name) => ({ name, reason: "of the server, not of the database" })),
+    skipped: [...skipped].map((name) => ({ name, reason: isAside(name) ? "kept aside by a restore" : "of the server, not of the database" })),
   };
 }
 

@@ -5,6 +5,7 @@ import type { ArchiveEvent } from "@/app/(console)/manage-dbs/mongodb/archive/ar
 import { plainChunks, readArchive } from "@/app/(console)/manage-dbs/mongodb/archive/archive-reader";
 import { readDumpFolder } from "@/app/(console)/manage-dbs/mongodb/archive/dump-folder";
 import { FILE_START_BYTES, type FileKind, fileKindOf } from "@/app/(console)/manage-dbs/mongodb/archive/file-kind";
+import { isAside } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import type { Artefact, JobContext, ManifestContent } from "@/backups/engine";
 import { AppError, throwIfCancelled } from "@/server/errors";
 
@@ -41,7 +42,7 @@ export const objectName = (collection: string): string => (collection.startsWith
 
 export interface ArchiveScope {
   database: string;
-  /** False for what belongs to a whole server: users, roles, the oplog, its own databases. */
+  /** False for what belongs to a whole server (users, roles, the oplog, its own databases), and for what a restore had kept aside. */
   isOwn(entry: { database: string; collection: string }): boolean;
 }
 
@@ -61,7 +62,8 @@ export function scopeOf(collections: readonly ArchiveCollection[]): ArchiveScope
       fix: "Dump one database (mongodump --db), or restore it with mongorestore.",
     });
   }
-  return { database, isOwn: (entry) => entry.database === database && !entry.collection.startsWith("$admin.system.") };
+  const isLeftOut = (name: string) => name.startsWith("$admin.system.") || isAside(name);
+  return { database, isOwn: (entry) => entry.database === database && !isLeftOut(entry.collection) };
 }
 
 /** What is wrong with the file itself becomes INVALID, in words. */

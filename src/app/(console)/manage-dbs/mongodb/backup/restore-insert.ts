@@ -7,7 +7,8 @@ import { type Collection, type Db, type Document, MongoServerError } from "mongo
 import type { DocumentPlace } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
 import { BSON_TYPE, ElementReader, findTopLevel } from "@/app/(console)/manage-dbs/mongodb/bson-walk";
 import { toDriverValue, toOrderedDocument } from "@/app/(console)/manage-dbs/mongodb/bson-values";
-import { insertRaw } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw-insert";
+import type { OrderedDocument } from "@/app/(console)/manage-dbs/mongodb/ejson-values";
+import { insertRaw, type RawInsertOptions } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw-insert";
 
 const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 const BATCH_DOCUMENTS_MAX = 5_000;
@@ -41,13 +42,14 @@ export class InsertQueue {
   private failure: Error | null = null;
   readonly place: DocumentPlace;
   private readonly collection: Collection;
-  private readonly options: { ordered: boolean; rawData: boolean };
+  private readonly options: { ordered: boolean; bypass: boolean; rawData: boolean };
 
-  /** @param options.ordered capped collections keep the order of their documents */
-  constructor(db: Db, place: DocumentPlace, options: { ordered: boolean }) {
+  /** @param collection the options it was created with: they say how its documents must go in */
+  constructor(db: Db, place: DocumentPlace, collection: { options: OrderedDocument }) {
     this.place = place;
     this.collection = db.collection(place.collection);
-    this.options = { ...options, rawData: place.rawData };
+    // Capped collections keep the order of their documents. The bypass is a right of its own, asked for only where there is something to pass.
+    this.options = { ordered: collection.options.get("capped") === true, bypass: collection.options.has("validator"), rawData: place.rawData };
   }
 
   async add(documents: Buffer[]): Promise<void> {
@@ -85,7 +87,8 @@ export class InsertQueue {
   }
 
   private insert(batch: Buffer[]): Promise<void> {
-    const options = { bypassDocumentValidation: true, ordered: this.options.ordered, ...(this.options.rawData ? { rawData: true } : {}) };
+    const { ordered, bypass, rawData } = this.options;
+    const options = { ordered, ...(bypass ? { bypassDocumentValidation: true } : {}), ...(rawData ? { rawData: true } : {}) };
     return batch.some(hasZeroTimestamp) ? insertKeepingTimestamps(this.collection, batch, options) : insertRaw(this.collection, batch, options);
   }
 }
@@ -99,7 +102,7 @@ function hasZeroTimestamp(document: Buffer): boolean {
 
 const UNKNOWN_FIELD_CODES = new Set([9, 72, 40415]);
 
-async function insertKeepingTimestamps(collection: Collection, documents: Buffer[], options: { ordered: boolean }): Promise<void> {
+async function insertKeepingTimestamps(collection: Collection, documents: Buffer[], options: RawInsertOptions): Promise<void> {
   try {
     return await insertRaw(collection, documents, { ...options, bypassEmptyTsReplacement: true });
   } catch (error) {
@@ -111,6 +114,6 @@ async function insertKeepingTimestamps(collection: Collection, documents: Buffer
     const id = findTopLevel(document, "_id");
     if (!id) continue;
     const pipeline = [{ $replaceWith: { $literal: toOrderedDocument(document) } }] as unknown as Document[];
-    await collection.updateOne({ _id: toDriverValue(id) } as Document, pipeline, { bypassDocumentValidation: true });
+    await collection.updateOne({ _id: toDriverValue(id) } as Document, pipeline, { bypassDocumentValidation: options.bypassDocumentValidation ?? false });
   }
 }

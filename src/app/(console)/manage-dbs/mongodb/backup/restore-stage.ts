@@ -171,7 +171,7 @@ export class Restore {
     if (!entry)
       throw new AppError("UNSUPPORTED", `The archive holds ${namespace}, which is no collection of a database`, { fix: "Restore it with mongorestore." });
     if (!entry.queue) {
-      entry.queue = new InsertQueue(this.db, this.placeFor(entry, namespace), { ordered: entry.metadata.options.get("capped") === true });
+      entry.queue = new InsertQueue(this.db, this.placeFor(entry, namespace), entry.metadata);
       this.context.progress({ object: name });
     }
     await entry.queue.add(documents);

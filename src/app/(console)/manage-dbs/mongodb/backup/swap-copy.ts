@@ -24,7 +24,7 @@ export async function landByCopy(db: Db, entry: KeptCollection): Promise<void> {
     metadata: `{"options":${entry.options ?? "{}"},"indexes":[${indexes.map((index) => toEjson(index)).join(",")}]}`,
   });
   await createCollection(db, entry.name, metadata);
-  const queue = new InsertQueue(db, { collection: entry.name, rawData: false }, { ordered: metadata.options.get("capped") === true });
+  const queue = new InsertQueue(db, { collection: entry.name, rawData: false }, metadata);
   try {
     for await (const batch of readAll(db, { collection: entry.aside, rawData: false }, { batchSize: batchSizeFor(null) })) await queue.add(batch);
     await queue.finish();

@@ -6,6 +6,7 @@ import { isAside } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { serverKind, type ServerKind } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
 import { type CollectionSize, sizesOf, total } from "@/app/(console)/manage-dbs/mongodb/backup/collection-sizes";
 import { listStanding, liveOf, type Standing } from "@/app/(console)/manage-dbs/mongodb/backup/swap-look";
+import { rightsCheck } from "@/app/(console)/manage-dbs/mongodb/backup/swap-rights";
 import { canRestoreRules } from "@/app/(console)/manage-dbs/mongodb/backup/swap-renames";
 import { databaseOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { attempt } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
@@ -168,47 +169,5 @@ const asidesCheck = (asides: string[]): Check => ({
 const momentCheck = (target: RestoreTarget): Check => ({
   result: "warn",
   title: "The moment of the exchange",
-  detail: `Collections are renamed one after the other, about 2 ms each: readers may see a mix for that long, cursors that are open end with an error. Stop what writes to ${target.name}; what is written to a name in between is kept aside under its own`,
+  detail: `Collections are renamed one after the other: until the last one is, readers may see a mix, and cursors that are open end with an error. Stop what writes to ${target.name}: a document written to a name while it is free is kept aside, and named in the log`,
 });
-
-const RIGHTS = [
-  "find",
-  "insert",
-  "createCollection",
-  "dropCollection",
-  "createIndex",
-  "listCollections",
-  "listIndexes",
-  "renameCollectionSameDB",
-  "bypassDocumentValidation",
-];
-
-/** From what the server says the connection's user may do on the whole database. */
-async function rightsCheck(client: MongoClient, database: string): Promise<Check> {
-  const title = "Rights";
-  const answer = await attempt(client.db("admin").command({ connectionStatus: 1, showPrivileges: true }));
-  const info = answer?.["authInfo"] as Document | undefined;
-  const users = (info?.["authenticatedUsers"] ?? []) as Document[];
-  if (users.length === 0) return { result: "pass", title, detail: "this server asks nobody who he is" };
-  const privileges = info?.["authenticatedUserPrivileges"] as Document[] | undefined;
-  if (!privileges)
-    return { result: "warn", title, detail: "this server does not say what the connection's user may do; it is found out while restoring aside" };
-  const granted = new Set(
-    privileges.filter((privilege) => covers(privilege["resource"] as Document, database)).flatMap((privilege) => (privilege["actions"] ?? []) as string[]),
-  );
-  const missing = granted.has("anyAction") ? [] : RIGHTS.filter((action) => !granted.has(action));
-  return missing.length === 0
-    ? { result: "pass", title, detail: "create, fill, index, rename and drop collections; bypass their validation" }
-    : {
-        result: "fail",
-        title,
-        detail: `the connection's user lacks ${missing.join(", ")} on ${database}: the roles readWrite and dbAdmin, or restore, give them`,
-      };
-}
-
-/** Documents of the privilege's resource: a collection alone is not enough, staged ones have names of their own. */
-function covers(resource: Document | undefined, database: string): boolean {
-  if (!resource) return false;
-  if (resource["anyResource"] === true) return true;
-  return resource["collection"] === "" && (resource["db"] === "" || resource["db"] === database);
-}

@@ -22,6 +22,8 @@ const NAMESPACE_NOT_FOUND = 26;
 const NAMESPACE_EXISTS = 48;
 /** How often it looks anew when names appear and go while it works. */
 const ROUNDS_MAX = 5;
+/** Below the time after which the client gives up on an answer. A rename waits for what holds the collection. */
+const RENAME_MS_MAX = 100_000;
 
 /** Makes a side live. Safe to call again after any interruption. @throws when the server refuses a step or goes away */
 export async function moveTo(move: Move, to: SideName): Promise<void> {
@@ -57,7 +59,10 @@ const entriesByName = (journal: SwapJournal, side: SideName): Map<string, KeptCo
   new Map(journal[side].collections.map((entry) => [entry.name, entry]));
 
 async function rename({ client, db }: Move, from: string, to: string): Promise<void> {
-  await client.db("admin").command({ renameCollection: `${db.databaseName}.${from}`, to: `${db.databaseName}.${to}`, dropTarget: false });
+  const [source, target] = [`${db.databaseName}.${from}`, `${db.databaseName}.${to}`];
+  // What the journal calls done must outlive a change of the primary, and no rename may go on when nobody waits for it any more.
+  const bounds = { writeConcern: { w: "majority" }, maxTimeMS: RENAME_MS_MAX };
+  await client.db("admin").command({ renameCollection: source, to: target, dropTarget: false, ...bounds });
 }
 
 /** An application wrote under a name between its leaving and its coming: that is kept with the side that left. */

@@ -101,6 +101,25 @@ describe("replace, undo, redo, drop", () => {
   });
 });
 
+it("collections of the server are left as they are, and said to be", async ({ skip }) => {
+  const of = database("system");
+  await insertDocuments(of.db.collection("rows"), rows(3, "old"));
+  const isTaken = await insertDocuments(of.db.collection("system.js"), rows(2, "old")).then(
+    () => true,
+    () => false,
+  );
+  skip(!isTaken, "this server takes no document there");
+  const artefact = await backUp(of);
+  await of.db.collection("system.js").deleteMany({ n: 1 });
+  await of.db.collection("rows").deleteMany({});
+  const plan = await engine.plan(artefact, of.connection, { name: of.name, replace: true }, {});
+  expect(plan.checks.find((check) => check.title === "Collections of the server")).toMatchObject({ result: "warn" });
+  const { staged } = await replace(of, artefact);
+  expect(staged.skipped).toMatchObject([{ name: "system.js", count: 2 }]);
+  expect(await of.db.collection("system.js").countDocuments()).toBe(1);
+  expect(await of.db.collection("rows").countDocuments()).toBe(3);
+});
+
 it("the plan says what is replaced, and what cannot be", async () => {
   const of = database("plan");
   await insertDocuments(of.db.collection("rows"), rows(20, "old"));
