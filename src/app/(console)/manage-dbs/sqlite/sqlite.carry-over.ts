@@ -9,8 +9,8 @@ import type Database from "better-sqlite3";
 
 type Db = Database.Database;
 
-/** Small tables taken as they are: kept states, approvals that are used once, tickets that are used once. */
-const AS_LIVE = ["swaps", "approvals", "download_tickets"];
+/** Small tables taken as they are: kept states; approvals and tickets that are used once; settings, for the two-person rules among them. */
+const AS_LIVE = ["swaps", "approvals", "download_tickets", "settings"];
 
 /** The live database is read under the name `live`; the lock of the put is not touched by it. */
 export function attachLive(db: Db, path: string): void {
@@ -18,7 +18,9 @@ export function attachLive(db: Db, path: string): void {
   db.prepare("ATTACH ? AS live").run(path);
 }
 
-/** All of it, before the lock. @returns lines for the job's log */
+/**
+ * All of it, before the lock. Transactions begin deferred here: an immediate one would take the writer's lock of the live database too.
+ * @returns lines for the job's log */
 export function carryOver(db: Db, { storeDir }: { storeDir: string }): string[] {
   const lines: string[] = [];
   db.transaction(() => {
@@ -26,7 +28,7 @@ export function carryOver(db: Db, { storeDir }: { storeDir: string }): string[] 
     lines.push(...carryJobs(db), ...carryBackups(db, storeDir));
     for (const table of AS_LIVE) replaceWhole(db, table);
     lines.push(...carrySessions(db));
-  }).immediate();
+  }).deferred();
   return lines;
 }
 
@@ -40,7 +42,7 @@ export function carryOverRest(db: Db): void {
     mergeNewer(db, "backups");
     for (const table of AS_LIVE) replaceWhole(db, table);
     carrySessions(db);
-  }).immediate();
+  }).deferred();
 }
 
 function columns(db: Db, table: string): { list: string; select: string } {

@@ -13,7 +13,7 @@ import { listTables } from "./tables/sqlite-catalog";
 type Check = RestorePlan["checks"][number];
 
 /** Tables that are after a restore as they are live: what was done, ran and is kept does not go back in time. */
-export const KEPT_LIVE: ReadonlySet<string> = new Set(["audit", "jobs", "job_lines", "swaps", "approvals", "sessions", "download_tickets"]);
+export const KEPT_LIVE: ReadonlySet<string> = new Set(["audit", "jobs", "job_lines", "swaps", "approvals", "settings", "sessions", "download_tickets"]);
 
 export const consoleStep = {
   title: "Carry over",

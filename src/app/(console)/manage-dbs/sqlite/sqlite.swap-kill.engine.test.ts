@@ -1,5 +1,4 @@
 /** kill -9 at many points of stage, swap and exchange: the live file is then exactly the old or exactly the new state, and both can be had. */
-import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,60 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Artefact, Swap } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { dumpOf, integrityOf, restoreBench } from "./sqlite.test-restores";
+import { run } from "./sqlite.test-kill";
 import type { Order } from "./sqlite.test-swap-child";
 
 const bench = await restoreBench();
 afterAll(() => bench.remove());
 const { keptDir, keptPath } = await import("./sqlite.files");
-
-/** The aliases and missing extensions of our imports, for a process without a bundler. */
-const LOADER = `data:text/javascript,${encodeURIComponent(`
-  import { registerHooks } from "node:module";
-  import { existsSync } from "node:fs";
-  import { fileURLToPath, pathToFileURL } from "node:url";
-  const source = ${JSON.stringify(join(process.cwd(), "src"))};
-  registerHooks({ resolve(name, context, next) {
-    if (name === "server-only") return { url: pathToFileURL(source + "/../node_modules/server-only/empty.js").href, shortCircuit: true };
-    const path = name.startsWith("@/") ? source + name.slice(1) : name.startsWith(".") && context.parentURL?.includes("node_modules") === false ? fileURLToPath(new URL(name, context.parentURL)) : null;
-    if (path !== null && !existsSync(path) && existsSync(path + ".ts")) return next(pathToFileURL(path + ".ts").href, context);
-    return path !== null && name.startsWith("@/") ? next(pathToFileURL(path).href, context) : next(name, context);
-  } });
-`)}`;
-
-interface Ended {
-  /** The points it passed; the last one is where it died. */
-  points: string[];
-  signal: NodeJS.Signals | null;
-  problem: string;
-}
-
-/** From outside: so long after it has printed this. Then it dies wherever it is, also inside SQLite. */
-interface Shot {
-  after: string;
-  ms: number;
-}
-
-function run(order: Order, shot?: Shot): Promise<Ended> {
-  const file = join(bench.folder, `${randomBytes(6).toString("hex")}.json`);
-  writeFileSync(file, JSON.stringify(order));
-  const script = join(process.cwd(), "src/app/(console)/manage-dbs/sqlite/sqlite.test-swap-child.ts");
-  const loader = order.kind === "put" ? [] : ["--import", LOADER];
-  const child = spawn(process.execPath, [...loader, script, file], { env: process.env, stdio: ["ignore", "pipe", "pipe"] });
-  let printed = "";
-  let problem = "";
-  let timer: NodeJS.Timeout | undefined;
-  child.stdout.on("data", (chunk: Buffer) => {
-    printed += chunk.toString();
-    if (shot && printed.includes(shot.after)) timer ??= setTimeout(() => child.kill("SIGKILL"), shot.ms);
-  });
-  child.stderr.on("data", (chunk: Buffer) => (problem += chunk.toString()));
-  return new Promise((resolve) =>
-    child.on("close", (_code, signal) => {
-      clearTimeout(timer);
-      resolve({ points: printed.trimEnd().split("\n"), signal, problem });
-    }),
-  );
-}
 
 const digest = (path: string): string => createHash("sha256").update(dumpOf(path)).digest("hex");
 
@@ -147,7 +98,7 @@ describe.for(["wal", "delete"] as const)("%s mode", (mode) => {
     const livesAfter = new Set<string>();
     for (let killAt = 1; ; killAt += 1) {
       const place = placeOf(scene);
-      const { points, signal, problem } = await run(putInto(place, killAt));
+      const { points, signal, problem } = await run(bench.folder, putInto(place, killAt));
       expect(problem).toBe("");
       const live = await expectWhole(place, scene, record(place));
       if (signal === null) break;
@@ -159,6 +110,7 @@ describe.for(["wal", "delete"] as const)("%s mode", (mode) => {
   });
 
   test("inside SQLite, while it writes and commits", async () => {
+    expect(scene.artefact.bytes).toBeGreaterThan(2_000 * 1024);
     for (const shot of [
       { after: "what it holds is kept", ms: 0 },
       { after: "written 2000", ms: 0 },
@@ -167,7 +119,7 @@ describe.for(["wal", "delete"] as const)("%s mode", (mode) => {
       { after: "is committed", ms: 0 },
     ]) {
       const place = placeOf(scene);
-      const { points, signal } = await run(putInto(place, 0), shot);
+      const { points, signal } = await run(bench.folder, putInto(place, 0), shot);
       const live = await expectWhole(place, scene, record(place));
       if (signal !== null) deaths.push(`put, ${shot.ms} ms after "${shot.after}", at ${points.at(-1)}: ${live}`);
     }
@@ -192,7 +144,7 @@ describe.for(["wal", "delete"] as const)("%s mode", (mode) => {
         record: journal,
         killAt: 0,
       };
-      const { points, problem, signal } = await run(order, shot);
+      const { points, problem, signal } = await run(bench.folder, order, shot);
       expect(problem).toBe("");
       const live = await expectWhole(place, scene, existsSync(journal) ? (JSON.parse(readFileSync(journal, "utf8")) as Swap["record"]) : null);
       if (signal !== null) deaths.push(`restore, ${shot.ms} ms after "${shot.after}", at ${points.at(-1)}: ${live}`);

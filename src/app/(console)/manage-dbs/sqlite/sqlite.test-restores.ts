@@ -1,6 +1,6 @@
 /** For tests: files, contexts and steps of restores that replace a SQLite file. */
 import { randomBytes, randomUUID } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import Database from "better-sqlite3";
@@ -8,11 +8,11 @@ import type { Artefact, JobContext, ManifestContent, Swap, SwapRecord } from "@/
 import type { Connection } from "@/server/connection";
 import { temporaryControlPlane } from "@/test/control-plane";
 import { testConnection } from "@/test/connections";
+import { useMemoryDisk } from "@/test/memory-disk";
 
 /** A console with its own data directory, and a folder for live files. */
 export async function restoreBench() {
-  // A killed process loses nothing that a memory disk has: what is synced need not wait for the machine's busy one.
-  if (existsSync("/dev/shm")) process.env["TMPDIR"] = "/dev/shm";
+  useMemoryDisk();
   const plane = await temporaryControlPlane();
   const { sqliteBackup } = await import("./sqlite.backup");
   const { closeSqlite } = await import("./sqlite.client");
@@ -87,14 +87,16 @@ export function dumpOf(path: string): string {
   try {
     db.defaultSafeIntegers();
     const made = db.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name").raw().all();
-    const tables = db.prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow', 'virtual')").pluck().all() as string[];
-    const rows = tables.toSorted().flatMap((table) => {
-      const columns = db.prepare("SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 1").pluck().all(table) as string[];
-      const values = columns.map((column) => `typeof(${quoted(column)}) || ':' || hex(CAST(${quoted(column)} AS BLOB))`).join(" || '|' || ");
+    const listed =
+      "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow', 'virtual') AND name <> 'sqlite_schema' ORDER BY name";
+    const rows = (db.prepare(listed).all() as { name: string; wr: bigint }[]).flatMap(({ name, wr }) => {
+      const columns = db.prepare("SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 1").pluck().all(name) as string[];
+      const rowid = wr === 1n ? [] : ["rowid", "_rowid_"].filter((word) => !columns.includes(word)).slice(0, 1);
+      const values = columns.map((column) => `typeof(${quoted(column)}) || ':' || hex(CAST(${quoted(column)} AS BLOB))`);
       return [
-        table,
+        name,
         ...(db
-          .prepare(`SELECT ${values} FROM ${quoted(table)}`)
+          .prepare(`SELECT ${[...rowid, ...values].join(" || '|' || ")} FROM ${quoted(name)}`)
           .pluck()
           .all() as string[]),
       ];
