@@ -239,6 +239,17 @@ export function isAboutTheFile(error: unknown, { signal }: JobContext): boolean 
 /** SHA-256, structure and counts of a stored backup against its manifest. @throws AppError saying what is off */
 export async function checkArtefact(options: { backup: BackupRow; engine: BackupEngine; context: JobContext }): Promise<Verification> {
   const { backup, engine, context } = options;
+  const { artefact, manifest } = await checkBytes({ backup, context });
+  const verification = await engine.verify(artefact, context);
+  assertSameCounts(manifest, verification);
+  return verification;
+}
+
+/**
+ * Size and SHA-256 of a stored backup against its manifest: enough for one that was read back whole before, whose bytes are then the very
+ * ones that were read. @throws AppError saying what is off
+ */
+export async function checkBytes({ backup, context }: { backup: BackupRow; context: JobContext }): Promise<{ artefact: Artefact; manifest: Manifest }> {
   throwIfCancelled(context.signal);
   const { artefact, manifest } = await storedArtefact(backup);
   context.progress({ phase: "Read back whole", bytesDone: 0, bytesTotal: artefact.bytes });
@@ -253,9 +264,7 @@ export async function checkArtefact(options: { backup: BackupRow; engine: Backup
       fix: "Choose another backup; this file was changed.",
       detail: sha256,
     });
-  const verification = await engine.verify(artefact, context);
-  assertSameCounts(manifest, verification);
-  return verification;
+  return { artefact, manifest };
 }
 
 /** @throws AppError NOT_FOUND when the file or its manifest is gone, CONFLICT when the backup is not complete. */

@@ -3,7 +3,7 @@ import "server-only";
 import type { BackupEngine, JobContext, RestorePlan, RestoreTarget, Staged } from "@/backups/engine";
 import { noteLeftBehind } from "@/backups/left-behind.service";
 import { performSwap } from "@/backups/swaps.service";
-import { checkArtefact, markIfDamaged, storedArtefact } from "@/backups/backups.service";
+import { checkArtefact, checkBytes, markIfDamaged, storedArtefact } from "@/backups/backups.service";
 import { startJob } from "@/backups/jobs";
 import type { Connection } from "@/server/connection";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
@@ -93,7 +93,7 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
   const { phases, phase } = phasesOf(context);
 
   await phase("Check the file", () =>
-    checkArtefact({ backup, engine, context }).catch(async (error: unknown) => {
+    (backup.verified_at === null ? checkArtefact({ backup, engine, context }) : checkBytes({ backup, context })).catch(async (error: unknown) => {
       await markIfDamaged({ backup, context, error });
       throw error;
     }),
