@@ -98,6 +98,15 @@ const DRIVER_MEANINGS: [RegExp, Meaning][] = [
     },
   ],
   [
+    /is not currently accepting connections/,
+    {
+      code: "UNREACHABLE",
+      message: (place) => `${place.database} on ${place.address} takes no connections`,
+      fix: "A restore may be swapping it: try again in a moment. Else ALTER DATABASE ALLOW_CONNECTIONS true.",
+      retryAfterSeconds: 2,
+    },
+  ],
+  [
     /Query read timeout/,
     {
       code: "TIMEOUT",

@@ -58,12 +58,15 @@ async function openMaintenance(connection: Connection, options: MaintenanceOptio
       if (!(error instanceof AppError) || !TRY_ANOTHER.includes(error.code)) throw error;
       // What the first says is most to the point: the server is away, or the role is not let in.
       refused ??= error;
-      if (error.code === "UNREACHABLE") break;
+      if (isServerAway(error)) break;
     }
   }
-  if (refused?.code === "UNREACHABLE") throw refused;
+  if (refused && isServerAway(refused)) throw refused;
   throw new AppError("FORBIDDEN", `No other database of ${connection.address} lets the console in, and a database cannot be renamed from inside`, {
     fix: `GRANT CONNECT ON DATABASE postgres TO the connection's role, and a line for it in pg_hba.conf.`,
     ...(refused ? { detail: `${refused.message}${refused.detail ? `: ${refused.detail}` : ""}`, cause: refused } : {}),
   });
 }
+
+/** Not only this database closed. */
+const isServerAway = (error: AppError): boolean => error.code === "UNREACHABLE" && !error.detail?.startsWith("55000");

@@ -101,8 +101,10 @@ function ownerCheck(live: LiveDatabase): PlanCheck {
       title: "The rights on the database cannot be carried over",
       detail: `${live.foreign_grantors} granted some of them, and only they or a superuser can do so again.`,
     };
-  const roles = live.role_settings > 0 && !live.superuser ? "; the settings of roles need the right to change these roles" : "";
-  return { result: "pass", title: "Owner, rights, settings and comment of the database are carried over", detail: `it belongs to ${live.owner}${roles}` };
+  const title = "Owner, rights, settings and comment of the database are carried over";
+  if (live.role_settings > 0 && !live.superuser)
+    return { result: "warn", title, detail: "Settings of roles in this database need the right to change these roles; without it nothing is swapped." };
+  return { result: "pass", title, detail: `It belongs to ${live.owner}.` };
 }
 
 function sessionsCheck(live: LiveDatabase): PlanCheck {

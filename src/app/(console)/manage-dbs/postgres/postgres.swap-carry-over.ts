@@ -14,7 +14,6 @@ const PropertiesRow = z.object({
   owner: z.string(),
   rights: z.string().nullable(),
   limit: z.string().transform(Number),
-  template: flag,
   comment: z.string().nullable(),
   tablespace: z.string(),
   encoding: z.string(),
@@ -24,7 +23,7 @@ const PropertiesRow = z.object({
 const PROPERTIES: CatalogQuery<z.infer<typeof PropertiesRow>> = {
   row: PropertiesRow,
   sql: `
-    SELECT pg_get_userbyid(d.datdba) AS owner, d.datacl::text AS rights, d.datconnlimit AS limit, d.datistemplate AS template,
+    SELECT pg_get_userbyid(d.datdba) AS owner, d.datacl::text AS rights, d.datconnlimit AS limit,
            shobj_description(d.oid, 'pg_database') AS comment, t.spcname AS tablespace,
            pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype
       FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace WHERE d.oid = $1::oid`,
@@ -91,7 +90,6 @@ function propertyStatements(properties: DatabaseProperties, name: string): strin
     ...properties.settings.map(({ role, setting }) => settingStatement({ role, setting, database })),
     ...(properties.comment === null ? [] : [`COMMENT ON DATABASE ${database} IS ${textLiteral(properties.comment)}`]),
     ...(properties.limit < 0 ? [] : [`ALTER DATABASE ${database} CONNECTION LIMIT ${properties.limit}`]),
-    ...(properties.template ? [`ALTER DATABASE ${database} IS_TEMPLATE true`] : []),
     ...properties.labels.map(({ provider, label }) => `SECURITY LABEL FOR ${quoteIdentifier(provider)} ON DATABASE ${database} IS ${textLiteral(label)}`),
   ];
 }
@@ -139,7 +137,7 @@ function differences(wanted: DatabaseProperties, found: DatabaseProperties): str
     ...(same(sortedRights(wanted), sortedRights(found)) ? [] : ["rights"]),
     ...(same(wanted.settings, found.settings) ? [] : ["settings"]),
     ...(wanted.comment === found.comment ? [] : ["comment"]),
-    ...(wanted.limit === found.limit && wanted.template === found.template ? [] : ["connection limit"]),
+    ...(wanted.limit === found.limit ? [] : ["connection limit"]),
     ...(same(wanted.labels, found.labels) ? [] : ["security labels"]),
   ];
 }

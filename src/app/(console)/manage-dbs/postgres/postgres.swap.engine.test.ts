@@ -47,6 +47,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await close();
+  await asSuperuser(`ALTER DATABASE ${quote(name)} IS_TEMPLATE false`);
   await dropDatabase(name);
   for (const role of Object.values(roles)) await asSuperuser(`DROP OWNED BY ${role}`).then(() => asSuperuser(`DROP ROLE ${role}`));
   await backupJob.remove();

@@ -176,6 +176,8 @@ async function renameBoth({ session, leaving, leavingName, coming, target, at }:
   await at("first rename");
   await session.run(`ALTER DATABASE ${quoteIdentifier(coming.name)} RENAME TO ${quoteIdentifier(target)}`);
   await setOpen(session, { name: target, open: true });
+  // Only now: nobody drops a template, and until here the copy may have to be.
+  if (leaving.template !== coming.template) await session.run(`ALTER DATABASE ${quoteIdentifier(target)} IS_TEMPLATE ${leaving.template}`);
   await at("second rename");
   await session.run("COMMIT");
 }

@@ -79,7 +79,7 @@ export function properties(database: string, { owner, reader, writer }: Everythi
     `ALTER ROLE ${writer} IN DATABASE ${name} SET statement_timeout = '7min'`,
     `ALTER ROLE ${writer} IN DATABASE ${name} SET search_path = inner_one, pg_catalog`,
     `COMMENT ON DATABASE ${name} IS E'the one\\nand ''only'' 🙂'`,
-    `ALTER DATABASE ${name} CONNECTION LIMIT 77`,
+    `ALTER DATABASE ${name} CONNECTION LIMIT 77 IS_TEMPLATE true`,
   ];
 }
 
