@@ -54,7 +54,8 @@ export async function selectedDatabases(connection: Connection): Promise<Map<num
   const counts = new Map<number, number>();
   for (const line of list.toString("latin1").split("\n")) {
     const db = / db=(\d+) /.exec(line)?.[1];
-    if (db === undefined || line.includes(" name=foundry-console ")) continue;
+    // The console's own, and the links of replicas and to the master.
+    if (db === undefined || line.includes(" name=foundry-console ") || / flags=\w*[SM]/.test(line)) continue;
     counts.set(Number(db), (counts.get(Number(db)) ?? 0) + 1);
   }
   return counts;

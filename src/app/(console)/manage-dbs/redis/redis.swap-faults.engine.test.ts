@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Artefact } from "@/backups/engine";
 import { testConnection } from "@/test/connections";
 import { redisBackup } from "./redis.backup";
+import { MARKERS } from "./redis.backup-marker";
 import { closeAll } from "./redis.client";
 import { POINTS } from "./redis.swap-points";
 import { testDir, testJob, writeArtefact } from "./redis.test-artefact";
@@ -243,8 +244,15 @@ describe("what others do", () => {
     await restore.drop();
     expect(await spare.get("theirs")).toBe("1");
     await expect(restore.exchange()).rejects.toMatchObject({ code: "CONFLICT" });
-    await expect(redisBackup.settle?.(server.connection, restore.swap, testJob())).rejects.toMatchObject({ code: "CONFLICT" });
+    const settle = () => redisBackup.settle?.(server.connection, restore.swap, testJob());
+    await expect(settle()).rejects.toMatchObject({ code: "CONFLICT", fix: expect.stringContaining(`SET ${MARKERS.before} ${restore.swap.jobId}`) });
     expect(await server.driver().get("a")).toBe("restored");
+    // As the fix says: a person tells, and then it can be dropped.
+    await spare.set(MARKERS.before, restore.swap.jobId);
+    expect(await settle()).toBe("restored");
+    await expect(restore.exchange()).rejects.toMatchObject({ code: "CONFLICT" });
+    await restore.drop();
+    expect(await spare.dbsize()).toBe(0);
   });
 
   it("a job that is cancelled before the journal changes nothing", async () => {

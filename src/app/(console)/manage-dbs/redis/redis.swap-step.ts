@@ -4,6 +4,7 @@ import type { CommandLine, RedisClient } from "./redis.client";
 import { errorWord, redisError } from "./redis.errors";
 import { asText, type Reply } from "./redis.reply";
 import { atPoint } from "./redis.swap-points";
+import { serverTimeMs } from "./redis.time";
 
 /** A key that must be as it was read, or absent (null), for the step to happen. */
 export interface Expected {
@@ -14,8 +15,7 @@ export interface Expected {
 
 export interface Step {
   expected: Expected[];
-  /** Text only: they may have to go through JSON. */
-  commands: [name: string, ...args: (string | number)[]][];
+  commands: CommandLine[];
   /** In words: "exchange the databases". */
   doing: string;
   /** Called before a script is sent, with the server's time in ms after which it does nothing any more. */
@@ -64,26 +64,33 @@ function assertAll(client: RedisClient, { replies, doing }: { replies: Reply; do
 /** A script that was lost on its way must not come into effect when nobody expects it any more. */
 const SCRIPT_MS = 2_000;
 
-/** Commands that take no memory are allowed in a script of a full server. */
+/**
+ * Commands that take no memory are allowed in a script of a full server. Arguments: the deadline; how many checks, each with database,
+ * key and value (empty for no such key); then each command with its length before it. No libraries: some servers have none.
+ */
 const SCRIPT = `
 local time = redis.call("TIME")
 if time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ARGV[1]) then return "late" end
-for _, check in ipairs(cjson.decode(ARGV[2])) do
-  redis.call("SELECT", check[1])
-  local value = redis.call("GET", check[2])
-  if (value or "") ~= check[3] then return "changed" end
+local at = 3
+for _ = 1, tonumber(ARGV[2]) do
+  redis.call("SELECT", ARGV[at])
+  if (redis.call("GET", ARGV[at + 1]) or "") ~= ARGV[at + 2] then return "changed" end
+  at = at + 3
 end
-for _, command in ipairs(cjson.decode(ARGV[3])) do redis.call(unpack(command)) end
+while at < #ARGV do
+  local last = at + tonumber(ARGV[at])
+  redis.call(unpack(ARGV, at + 1, last))
+  at = last + 1
+end
 return "done"`;
 
 async function runScript(client: RedisClient, { expected, commands, doing, beforeScript }: Step): Promise<boolean> {
-  const [seconds] = (await client.send("TIME")) as Reply[];
-  const deadlineMs = Number(asText(seconds)) * 1_000 + SCRIPT_MS;
+  const deadlineMs = Number(await serverTimeMs(client)) + SCRIPT_MS;
   await beforeScript?.(deadlineMs);
   await atPoint("script ready");
-  const checks = expected.map(({ db, key, value }) => [String(db), key, value?.toString("utf8") ?? ""]);
-  const texts = commands.map((command) => command.map(String));
-  const [reply] = await client.run([["EVAL", SCRIPT, 0, deadlineMs, JSON.stringify(checks), JSON.stringify(texts)]]);
+  const checks = expected.flatMap(({ db, key, value }) => [db, key, value ?? ""]);
+  const steps = commands.flatMap((command) => [command.length, ...command]);
+  const [reply] = await client.run([["EVAL", SCRIPT, 0, deadlineMs, expected.length, ...checks, ...steps]]);
   if (reply instanceof Error) throw redisError(reply, { address: client.address, doing });
   const answer = asText(reply);
   if (answer === "late") throw new AppError("TIMEOUT", `${client.address} took too long to ${doing}, so nothing was done`, { fix: "Try again." });

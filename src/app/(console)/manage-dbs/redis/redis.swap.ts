@@ -121,7 +121,7 @@ export async function settleSwap(connection: Connection, swap: Swap, context: { 
     return "before";
   }
   throw new AppError("CONFLICT", `${connection.address} does not say which state is live: ${markerPlaces(state.pairs)} lost its marker to somebody else`, {
-    fix: `Look at the keys yourself. Then say what stands in ${markerPlaces(state.pairs)} by renaming or restoring the marker there: ${MARKERS.before} when the restored copy is live.`,
+    fix: `Look at the keys yourself, then say it in ${markerPlaces(state.pairs)}: SET ${MARKERS.before} ${swap.jobId} when the restored copy is live, SET ${MARKERS.restored} ${swap.jobId} when it is not. What else is there then belongs to the restore, and is dropped with it.`,
   });
 }
 
@@ -221,8 +221,10 @@ export async function readKept(client: RedisClient, { jobId, pairs }: { jobId: s
       const start = (index * 2 + side) * (reads.length + 1) + 1;
       return replies.slice(start, start + reads.length).map((reply) => ({ reply, claim: parseClaim(reply) }));
     });
-    if (inLive.some(({ claim }) => claim?.jobId === jobId)) throw byHand(client, pair);
-    const at = inSpare.findIndex(({ claim }) => claim?.jobId === jobId);
+    // A person who had to say what is live wrote the bare id: that names the side, and is never taken for a whole copy.
+    const isOurs = ({ reply, claim }: (typeof inSpare)[number]) => claim?.jobId === jobId || (Buffer.isBuffer(reply) && reply.toString("latin1") === jobId);
+    if (inLive.some(isOurs)) throw byHand(client, pair);
+    const at = inSpare.findIndex(isOurs);
     const { reply, claim } = inSpare[at] ?? { reply: null, claim: null };
     return { pair, kind: MARKER_KINDS[at] ?? null, claim, marker: Buffer.isBuffer(reply) ? reply : null };
   });

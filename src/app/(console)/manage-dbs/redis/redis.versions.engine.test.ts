@@ -16,6 +16,7 @@ import { getOverview } from "./redis.info.service";
 import { speaks } from "./redis.server-facts";
 import { testDir, testJob, writeArtefact } from "./redis.test-artefact";
 import { startRedis, type TestRedis } from "./redis.test-server";
+import { replaceLive } from "./redis.test-swap";
 
 const binaries = (process.env["TEST_REDIS_SERVERS"] ?? testServers.redisServer).split(":");
 const binary = Buffer.from([0x00, 0xff, 0x0d, 0x0a]);
@@ -95,6 +96,32 @@ describe.each(binaries)("with %s", (path) => {
     for (const key of ["list", "set", "zset", "stream"]) expect((await after.dumpBuffer(key))?.length, key).toBe((await before.dumpBuffer(key))?.length);
     expect(await after.hgetall("long-hash")).toEqual(await before.hgetall("long-hash"));
     expect(await after.xpending("stream", "g")).toEqual(await before.xpending("stream", "g"));
+  });
+
+  it("replaces live data, undone and dropped, also when it has reached maxmemory", async () => {
+    const own = await startRedis([], path);
+    try {
+      const driver = own.driver();
+      await fill(driver);
+      const artefact = await writeArtefact(own.connection, join(dir.path, "swap.jsonl.gz"));
+      await driver.del("list", binary);
+      await driver.set("later", "1");
+      const plan = await redisBackup.plan(artefact, own.connection, { name: "0", replace: true }, {});
+      expect(plan.checks.filter(({ result }) => result === "fail")).toEqual([]);
+      const restore = await replaceLive(own.connection, artefact);
+      expect(await driver.exists("list", binary, "later")).toBe(2);
+      await driver.config("SET", "maxmemory", "1");
+      await restore.exchange();
+      expect(await driver.exists("list", binary, "later")).toBe(1);
+      expect(await redisBackup.settle?.(own.connection, restore.swap, testJob())).toBe("before");
+      await restore.exchange();
+      expect(await driver.exists("list", binary, "later")).toBe(2);
+      await restore.drop();
+      expect(await own.driver(restore.spares[0]).dbsize()).toBe(0);
+      expect(await driver.dbsize()).toBe(artefact.manifest.objects.reduce((sum, { count }) => sum + (count ?? 0), 0));
+    } finally {
+      await own.stop();
+    }
   });
 
   it("keeps the expiry of single fields where the server has them", async () => {
