@@ -8,11 +8,11 @@ import type { Artefact, JobContext, ManifestContent, Swap, SwapRecord } from "@/
 import type { Connection } from "@/server/connection";
 import { temporaryControlPlane } from "@/test/control-plane";
 import { testConnection } from "@/test/connections";
-import { useMemoryDisk } from "@/test/memory-disk";
+import { temporaryFilesInMemory } from "@/test/memory-disk";
 
 /** A console with its own data directory, and a folder for live files. */
 export async function restoreBench() {
-  useMemoryDisk();
+  temporaryFilesInMemory();
   const plane = await temporaryControlPlane();
   const { sqliteBackup } = await import("./sqlite.backup");
   const { closeSqlite } = await import("./sqlite.client");
