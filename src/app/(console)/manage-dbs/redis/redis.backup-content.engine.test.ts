@@ -43,6 +43,19 @@ describe.each(Object.entries(writers))("a staged copy of a backup, %s,", (name, 
     expect(await target.driver().info("keyspace")).not.toContain("db");
   });
 
+  it("is left when the comparison is cancelled", async () => {
+    const pipeline = source.driver().pipeline();
+    for (let index = 0; index < 3_000; index++) pipeline.set(`k${index}`, "v");
+    await pipeline.exec();
+    const artefact = await write(source.connection, join(dir.path, `cancelled ${name}`));
+    const job = testJob();
+    const staged = await redisBackup.stage(artefact, target.connection, { name: "0", replace: true }, job);
+    job.onProgress = ({ phase, itemsDone }) => void (phase === "Compare values" && (itemsDone ?? 0) > 0 && job.controller.abort());
+    await expect(staged.compareContent?.()).rejects.toMatchObject({ code: "CANCELLED" });
+    await staged.discard();
+    expect((await filledDatabases(target)).databases).toEqual([]);
+  });
+
   it("that differs is named", async () => {
     await awkwardKeys(source.driver());
     const artefact = await write(source.connection, join(dir.path, `differs ${name}`));

@@ -2,7 +2,7 @@ import "server-only";
 import type { Artefact, JobContext } from "@/backups/engine";
 import { formatCount } from "@/lib/format";
 import type { Connection } from "@/server/connection";
-import { AppError } from "@/server/errors";
+import { AppError, throwIfCancelled } from "@/server/errors";
 import type { BackupRecord } from "./redis.backup-format";
 import type { Claim } from "./redis.backup-marker";
 import { isSent } from "./redis.backup-remove";
@@ -70,8 +70,10 @@ export async function compareStaged(
       underWay = compareGroup(place, { group, tally });
       underWay.catch(() => undefined);
     }
-  } finally {
     await underWay;
+  } catch (error) {
+    throwIfCancelled(context.signal);
+    throw error;
   }
   await assertNothingMore(places, tally);
   return { method: methodWords(tally) };
