@@ -130,6 +130,9 @@ test("the plan says what goes back, who loses what, and what stays as it is", as
   const of = (name: string) => plan.objects.find((object) => object.name === name);
   expect(of("audit")?.after).toBe(of("audit")?.liveNow);
   expect(of("users")).toMatchObject({ inBackup: 1, liveNow: 2, after: 1 });
+  const peeked = JSON.stringify(await engine.peek?.(artefact, "users", { limit: 10 }));
+  expect(peeked).toContain("hidden");
+  expect(peeked).not.toContain("$argon2");
   const wrong = await engine.plan(artefact, plane, { name: "control-plane.sqlite", replace: true }, {});
   expect(wrong.checks.find(({ result }) => result === "fail")?.detail).toContain("the right name is control-plane");
 });

@@ -146,7 +146,11 @@ function shapeChecks({ live, backup }: { live: Shape; backup: Shape }): Check[] 
   const isWal = live.journalMode === "wal";
   const checks: Check[] = [
     isWal
-      ? { result: "pass", title: "Programs that have it open go on", detail: "the file is in WAL mode: they see the new content with their next transaction" }
+      ? {
+          result: "pass",
+          title: "Programs that have it open go on",
+          detail: "the file is in WAL mode: they see the new content with their next transaction; writes wait while it is written",
+        }
       : {
           result: "warn",
           title: "Open reads of other programs are waited for",

@@ -111,6 +111,18 @@ describe.for(MODES)("%s mode", (mode) => {
     expect(bench.kept()).toEqual([]);
   });
 
+  test("the plan names a program that has it locked, and locks nothing itself", async () => {
+    const { path, connection } = shop({ mode });
+    const artefact = await bench.backUp(connection);
+    const other = await program(path, `db.exec("BEGIN IMMEDIATE"); say(String(process.pid)); await wait(60000);`);
+    const plan = await bench.engine.plan(artefact, connection, { name: path.split("/").at(-1) ?? "", replace: true }, {});
+    const check = plan.checks.find(({ title }) => title.startsWith("1 other program"));
+    // In WAL mode the lock of a writer is on another file, and stands in nobody's way for long.
+    if (mode === "delete") expect(check).toMatchObject({ result: "warn", detail: expect.stringContaining(other.said()[0] ?? "") as string });
+    expect(plan.checks.filter(({ result }) => result === "fail")).toEqual([]);
+    await other.end("SIGKILL");
+  });
+
   test("a page size that is not the live file's", async () => {
     const { path, connection } = shop({ mode, pageSize: 4096 });
     const origin = shop({ mode: "delete", pageSize: 8192, rows: 900 });

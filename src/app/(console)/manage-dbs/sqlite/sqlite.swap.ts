@@ -11,7 +11,7 @@ import type { BackupEngine, JobContext, Journal, Swap, Swapped, SwapRecord } fro
 import { storeDir } from "@/backups/store";
 import type { Connection } from "@/server/connection";
 import { controlPlanePath, realPath } from "@/server/control-plane/database";
-import { AppError } from "@/server/errors";
+import { AppError, throwIfCancelled } from "@/server/errors";
 import { releaseFile } from "./sqlite.client";
 import { migrateFile } from "./sqlite.control-plane-restore";
 import { keptPath, keptStates, makeKeptDir, removeKept, runOnFile, type State } from "./sqlite.files";
@@ -57,6 +57,7 @@ async function exchangeWith({ connection, jobId, live, journal, context }: Step)
   const isConsole = isControlPlane(connection);
   if (isConsole) await migrateFile(keptPath(jobId, goes));
   await makeKeptDir();
+  throwIfCancelled(context.signal);
   await journal({ path, live } satisfies z.infer<typeof Record>);
   releaseFile(path);
   const result = await runOnFile<PutResult>(
