@@ -6,6 +6,8 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { testServers } from "@/test/servers";
+
 export interface OwnServer {
   url: string;
   start(): Promise<void>;
@@ -16,14 +18,15 @@ export interface OwnServer {
 /** Null where the tests run on a server that was not started here, or whose command line cannot be read. */
 export async function ownServer(folder: string): Promise<OwnServer | null> {
   const pidFile = join(process.cwd(), ".test", "mongodb.pid");
-  if (process.env["MONGODB_TEST_URL"] || !existsSync(pidFile)) return null;
+  const started = JSON.parse(readFileSync(join(process.cwd(), ".test", "servers.json"), "utf8")) as { mongodb: string };
+  if (testServers.mongodb !== started.mongodb || !existsSync(pidFile)) return null;
   const pid = /\d+/.exec(readFileSync(pidFile, "utf8"))?.[0] ?? "";
   if (!existsSync(`/proc/${pid}/cmdline`)) return null;
   const [command = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
-  const pythonPath = readFileSync(`/proc/${pid}/environ`, "utf8")
+  const env = readFileSync(`/proc/${pid}/environ`, "utf8")
     .split("\0")
-    .find((entry) => entry.startsWith("PYTHONPATH="))
-    ?.slice(11);
+    .slice(0, -1)
+    .map((entry) => entry.split(/=(.*)/s, 2));
   const port = await freePort();
   const own = args.map((arg, index) => {
     if (args[index - 1] === "--port") return String(port);
@@ -33,7 +36,7 @@ export async function ownServer(folder: string): Promise<OwnServer | null> {
   return {
     url: `mongodb://127.0.0.1:${port}/?directConnection=true`,
     async start() {
-      child = spawn(command, own, { stdio: "ignore", env: { ...process.env, ...(pythonPath ? { PYTHONPATH: pythonPath } : {}) } });
+      child = spawn(command, own, { stdio: "ignore", env: Object.fromEntries(env) as Record<string, string> });
       for (let waited = 0; !(await answers(port)); waited += 50) {
         if (waited > 30_000) throw new Error("the server does not answer");
         await delay(50);
