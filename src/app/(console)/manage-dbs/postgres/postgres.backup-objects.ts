@@ -54,6 +54,8 @@ export interface DumpRelation {
   kind: (typeof KIND_WORDS)[keyof typeof KIND_WORDS];
   /** `"schema"."name"` and the extension's condition: what to count; null where there are no rows of its own. */
   countFrom: string | null;
+  /** countFrom has an extension's condition, whose operators must be found in no schema of the database. */
+  isFiltered: boolean;
   estimate: number | null;
   /** Why its rows are not in a backup, where a person would expect them. */
   withoutRows: string | null;
@@ -64,6 +66,7 @@ export async function listRelations(session: Session): Promise<DumpRelation[]> {
     name: objectName(row.schema, row.name),
     kind: KIND_WORDS[row.relkind],
     countFrom: row.relkind === "r" && !row.unreadable ? `${quoteQualified(row)}${row.condition ? ` ${row.condition}` : ""}` : null,
+    isFiltered: row.condition !== null && row.condition !== "",
     estimate: row.rows,
     withoutRows: row.unreadable ? "a standby has no rows of unlogged tables" : row.server === null ? null : `its rows live on the foreign server ${row.server}`,
   }));
@@ -82,9 +85,10 @@ export async function countRelations(
 ): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   const tables = relations.filter((relation) => relation.countFrom !== null);
-  for (let at = 0; at < tables.length; at += TABLES_A_QUERY) {
-    const batch = tables.slice(at, at + TABLES_A_QUERY);
+  for (const batch of [...batchesOf(tables.filter((table) => !table.isFiltered)), ...batchesOf(tables.filter((table) => table.isFiltered))]) {
     await session.run("SAVEPOINT counted");
+    // The planner looks into the expressions of indexes, and their functions may find others only by the database's own path.
+    if (!batch[0]?.isFiltered) await session.rows("SELECT pg_catalog.set_config('search_path', $1, true)", [session.ownSearchPath]);
     const rows = await session.rows(batch.map((table, index) => `SELECT ${index}, pg_catalog.count(*) FROM ONLY ${table.countFrom}`).join(" UNION ALL "));
     await session.run("ROLLBACK TO SAVEPOINT counted; RELEASE SAVEPOINT counted");
     for (const row of rows) {
@@ -95,6 +99,9 @@ export async function countRelations(
   }
   return counts;
 }
+
+const batchesOf = (tables: readonly DumpRelation[]): DumpRelation[][] =>
+  Array.from({ length: Math.ceil(tables.length / TABLES_A_QUERY) }, (_none, index) => tables.slice(index * TABLES_A_QUERY, (index + 1) * TABLES_A_QUERY));
 
 export async function countLargeObjects(session: Session): Promise<number> {
   return (await session.all(LARGE_OBJECTS))[0]?.count ?? 0;

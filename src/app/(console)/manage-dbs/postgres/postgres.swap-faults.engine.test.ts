@@ -216,8 +216,7 @@ describe("an undo or redo", () => {
     const before = await settled();
     const error = await run();
     const found = await settled();
-    // A session may outlive its server for the blink of an eye, and commit in it.
-    if (point !== "second rename" || error !== null) expect(found === before).toBe(point !== "committed");
+    expect(found === before).toBe(point !== "committed");
     expect(await settled()).toBe(found);
     expect(await live()).toBe(found === "before" ? "live" : "saved");
     return error;

@@ -109,6 +109,26 @@ describe("a database that uses everything", () => {
   });
 });
 
+it("a backup that cannot be restored names the object, and live stays as it is", async () => {
+  const fragile = await makeDatabase("pg_fragile");
+  await fragile.run(`CREATE SCHEMA tools; CREATE FUNCTION tools.lowered(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
+    ALTER DATABASE ${fragile.name} SET search_path = public, tools; SET search_path = public, tools; CREATE FUNCTION indexed(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lowered($1)';
+    CREATE TABLE t AS SELECT 'A' AS v; CREATE INDEX relies_on_path ON t (indexed(v))`);
+  const job = await makeJob();
+  const sink = makeSink(job);
+  const content = await engine.write(fragile.connection, sink, job.context);
+  await sink.finished();
+  const file = await artefactAt(sink.path, content);
+  const before = dumpText(fragile.name);
+  const restore = engine.stage(file, fragile.connection, { name: fragile.name, replace: true }, job.context);
+  await expect(restore).rejects.toMatchObject({ detail: expect.stringMatching(/TOC entry .* INDEX relies_on_path[\s\S]*lowered/) as string });
+  expect(dumpText(fragile.name)).toBe(before);
+  expect((await databases()).filter((database) => database.includes(job.context.jobId))).toEqual([]);
+  await close(fragile.connection.id);
+  await fragile.drop();
+  await job.remove();
+});
+
 describe("a role that is no superuser", () => {
   const team = uniqueName("team");
   const person = uniqueName("person");

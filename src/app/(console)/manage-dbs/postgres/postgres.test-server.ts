@@ -87,7 +87,10 @@ export async function makeServer(options: OwnServerOptions = {}): Promise<OwnSer
     async stop(signal) {
       if (!server || server.exitCode !== null || server.signalCode !== null) return;
       const ended = once(server, "exit");
+      // Killed alone, it leaves sessions behind that work on for a moment: as when the power goes, they die with it.
+      const children = signal === "SIGKILL" ? spawnSync("pgrep", ["-P", String(server.pid)], { encoding: "utf8" }).stdout.split("\n") : [];
       server.kill(signal);
+      for (const child of children.filter((line) => line !== "")) kill(Number(child));
       await ended;
     },
     async guard(lines) {
@@ -102,6 +105,14 @@ export async function makeServer(options: OwnServerOptions = {}): Promise<OwnSer
   };
   await own.start();
   return own;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended already.
+  }
 }
 
 async function freePort(): Promise<number> {
