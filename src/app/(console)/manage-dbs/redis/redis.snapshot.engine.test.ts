@@ -86,7 +86,7 @@ async function configure(settings: string[]): Promise<() => Promise<void>> {
       for (let at = 0; at < values.length; at += 2) await server.driver().config("SET", values[at] ?? "", values[at + 1] ?? "");
   };
   const before: string[] = [];
-  for (let at = 0; at < settings.length; at += 2) before.push(...((await source.driver().config("GET", settings[at] ?? "")) as string[]));
+  for (let at = 0; at < settings.length; at += 2) before.push(...(await source.driver().config("GET", settings[at] ?? "")));
   await apply(settings);
   return () => apply(before);
 }

@@ -52,9 +52,9 @@ export async function withSnapshot<T>(
   if (header.startsWith("-")) return { refused: refusal(link, new Error(header.slice(1))) };
   const [, marker, length] = /^\$(?:EOF:(.{40})|(\d{1,15}))$/.exec(header) ?? [];
   if (marker !== undefined)
-    return { refused: null, result: await receive({ totalBytes: null, chunks: untilMarker(link.readChunk, Buffer.from(marker, "latin1")) }) };
+    return { refused: null, result: await receive({ totalBytes: null, chunks: untilMarker(() => link.readChunk(), Buffer.from(marker, "latin1")) }) };
   if (length !== undefined)
-    return { refused: null, result: await receive({ totalBytes: Number(length), chunks: untilLength(link.readChunk, Number(length)) }) };
+    return { refused: null, result: await receive({ totalBytes: Number(length), chunks: untilLength(() => link.readChunk(), Number(length)) }) };
   return { refused: "the server answered something else than a snapshot" };
 }
 
