@@ -92,12 +92,7 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
   const { backup, connection, engine, target } = request;
   const { phases, phase } = phasesOf(context);
 
-  await phase("Check the file", () =>
-    (backup.verified_at === null ? checkArtefact({ backup, engine, context }) : checkBytes({ backup, context })).catch(async (error: unknown) => {
-      await markIfDamaged({ backup, context, error });
-      throw error;
-    }),
-  );
+  await phase("Check the file", () => checkBefore({ backup, engine, context }));
   const { artefact, manifest } = await storedArtefact(backup);
   await phase("Check the target", async () => assertPlan(await engine.plan(artefact, connection, target, { signal: context.signal })));
   const staged = await phase("Restore aside", () => engine.stage(artefact, connection, target, context));
@@ -125,6 +120,16 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
     phases,
     ...(target.replace ? { restoreId: context.jobId } : {}),
   };
+}
+
+/** A file that was read back whole before only has to be that file still. */
+async function checkBefore(file: { backup: BackupRow; engine: BackupEngine; context: JobContext }): Promise<void> {
+  try {
+    await (file.backup.verified_at === null ? checkArtefact(file) : checkBytes(file));
+  } catch (error) {
+    await markIfDamaged({ ...file, error });
+    throw error;
+  }
 }
 
 async function keepOrDiscard(staged: Staged) {
