@@ -142,7 +142,7 @@ async function perform({ jobId, job, running, scratchDir, run }: Turn): Promise<
       const identity = childIdentity(pid);
       if (!identity) return;
       running.children.push(identity);
-      void jobsRepo.updateJob(jobId, { children: JSON.stringify(running.children) });
+      noteDown(jobId, jobsRepo.updateJob(jobId, { children: JSON.stringify(running.children) }));
     },
   };
   try {
@@ -229,10 +229,15 @@ async function end({ jobId, job, state, change }: Ending): Promise<void> {
   await written.catch((error: unknown) => logger().error({ jobId, state, error }, "the end of a job is not in the audit log"));
 }
 
+/** Written beside the work; when the control plane cannot take it, the work goes on. */
+function noteDown(jobId: string, written: Promise<void>): void {
+  written.catch((error: unknown) => logger().error({ jobId, error }, "a note of a job could not be written"));
+}
+
 function logLine(jobId: string, running: Running, text: string): void {
   running.lines += 1;
   if (running.lines > LIMITS.jobLogLinesMax) return;
-  void jobsRepo.insertLine(jobId, running.lines === LIMITS.jobLogLinesMax ? "the log is full; later lines are left out" : text.slice(0, 2_000));
+  noteDown(jobId, jobsRepo.insertLine(jobId, running.lines === LIMITS.jobLogLinesMax ? "the log is full; later lines are left out" : text.slice(0, 2_000)));
   notify(jobId);
 }
 
