@@ -36,7 +36,7 @@ export async function ownServer(folder: string): Promise<OwnServer | null> {
   return {
     url: `mongodb://127.0.0.1:${port}/?directConnection=true`,
     async start() {
-      child = spawn(command, own, { stdio: "ignore", env: Object.fromEntries(env) as Record<string, string> });
+      child = spawn(command, own, { stdio: "ignore", env: { NODE_ENV: "test", ...(Object.fromEntries(env) as Record<string, string>) } });
       for (let waited = 0; !(await answers(port)); waited += 50) {
         if (waited > 30_000) throw new Error("the server does not answer");
         await delay(50);
