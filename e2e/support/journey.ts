@@ -137,3 +137,59 @@ export async function signOut(page: Page): Promise<void> {
   await page.goto("/manage-dbs");
   await expect(page).toHaveURL(/\/sign-in/);
 }
+
+/** Clicks the last button of something grave; gives the password when the sign-in is older than five minutes, and clicks again. */
+async function goThrough(page: Page, go: Locator, done: Locator): Promise<void> {
+  await go.click();
+  const password = page.getByLabel("Your password").and(page.locator("input"));
+  await expect(done.or(password).first()).toBeVisible({ timeout: 30_000 });
+  if (await password.isVisible()) {
+    await password.fill(target.password);
+    await go.click();
+  }
+}
+
+/** From the page of a backup to the last step before what is live is replaced: its name is typed. */
+export async function planReplace(page: Page, name: string): Promise<void> {
+  await page.getByRole("link", { name: "Restore", exact: true }).click();
+  await page.getByRole("radio", { name: `Replace ${name}, which is live` }).check();
+  await page.getByRole("button", { name: "Go on to plan" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: `Restore into ${name}` })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "What changes" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "What stands there now" })).toBeVisible();
+  await expect(page.getByText("Possible for 24 hours after the swap")).toBeVisible();
+  await expect(page.getByText("Nothing has been changed yet")).toBeVisible();
+  await page.getByRole("button", { name: "Go on to confirm" }).click();
+  await expect(page.getByRole("region", { name: "What is replaced" })).toBeVisible();
+  await page.getByRole("textbox", { name: /^Write/ }).fill(name);
+}
+
+/** From the page of a backup: replaces what is live. Leaves the outcome open. */
+export async function replaceLive(page: Page, name: string, outcome: string | RegExp = "Restored"): Promise<void> {
+  await planReplace(page, name);
+  await runReplace(page, name, outcome);
+}
+
+/** The last click of `planReplace`, and what came of it. */
+export async function runReplace(page: Page, name: string, outcome: string | RegExp): Promise<void> {
+  const result = page.getByText(/^(Restored|Failed)/).first();
+  await goThrough(page, page.getByRole("button", { name: `Restore into ${name}` }), result.or(page.getByRole("progressbar")).first());
+  await expect(result).toBeVisible({ timeout: 60_000 });
+  await expect(result).toHaveText(outcome);
+}
+
+/** In the dialog that asks for the name of the target. */
+export async function confirmByName(page: Page, name: string, action: string): Promise<void> {
+  const dialog = page.getByRole("dialog");
+  const go = dialog.getByRole("button", { name: action });
+  await expect(go).toBeDisabled();
+  await dialog.getByRole("textbox", { name: /^Write/ }).fill(name);
+  await go.click();
+  const password = dialog.getByLabel("Your password");
+  await expect(async () => expect((await password.isVisible()) || (await dialog.isHidden())).toBe(true)).toPass({ timeout: 30_000 });
+  if (await dialog.isVisible()) {
+    await password.fill(target.password);
+    await go.click();
+  }
+  await expect(dialog).toBeHidden({ timeout: 30_000 });
+}

@@ -266,7 +266,15 @@ function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may
       </TableCell>
       <TableCell className="max-lg:hidden">{backup.consistency}</TableCell>
       <TableCell className="max-lg:hidden">
-        {backup.state === "failed" ? <span className="text-red-text">{backup.error?.message}</span> : complete ? "disk" : ""}
+        {backup.state === "failed" ? (
+          <span className="line-clamp-1 max-w-72 text-red-text" title={backup.error?.message}>
+            {backup.error?.message}
+          </span>
+        ) : complete ? (
+          "disk"
+        ) : (
+          ""
+        )}
       </TableCell>
       <TableCell className="text-right">
         <span className="inline-flex items-center gap-1">

@@ -139,7 +139,9 @@ function KeptRow({ restore, href, isNewest, mayRestore, onAsk }: KeptRowProps) {
         {isUnderWay(restore) ? (
           <StateBadge state={restore.error ? "to know" : "running"}>{restore.error ? "not settled" : restore.state}</StateBadge>
         ) : (
-          <span className="whitespace-nowrap">{isUndone ? "the state before" : "the restored copy"}</span>
+          <span className={isNewest ? "whitespace-nowrap" : "text-fg-3"}>
+            {!isNewest ? "what a later restore left" : isUndone ? "the state before" : "the restored copy"}
+          </span>
         )}
       </TableCell>
       <TableCell className="whitespace-nowrap max-md:hidden">{isUnderWay(restore) ? "both" : `${what}${size}`}</TableCell>

@@ -5,6 +5,7 @@ import { TextLink } from "@/components/ui/button";
 import { ListRow } from "@/components/ui/panel";
 import type { AttentionItem } from "@/backups/attention.schema";
 import { ENGINES, type EngineId } from "@/engines";
+import { formatUtc } from "@/lib/format";
 import type { DatabaseState } from "./home-card";
 
 interface Attention {
@@ -34,6 +35,9 @@ const ITEM_SIGN: Record<AttentionItem["kind"], ReactNode> = {
   approval: <UserCheck aria-hidden className="text-amber" />,
 };
 
+/** Times inside a sentence of the server, in the reader's words. */
+const withTimes = (text: string): string => text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => formatUtc(time));
+
 function backupItem(item: AttentionItem): Attention {
   const engine = item.connectionId.split("/")[0] as EngineId;
   const backups = `/manage-dbs/${item.connectionId}/backups`;
@@ -53,7 +57,7 @@ function backupItem(item: AttentionItem): Attention {
     rank: item.kind === "approval" ? 0 : item.level === "danger" ? 1 : 2,
     icon: ITEM_SIGN[item.kind],
     title: item.title,
-    detail: `${ENGINES[engine].label} / ${item.connectionId.slice(engine.length + 1)} · ${item.detail}`,
+    detail: `${ENGINES[engine].label} / ${item.connectionId.slice(engine.length + 1)} · ${withTimes(item.detail)}`,
     href,
     action,
   };

@@ -36,6 +36,12 @@ export function useNow(): Date | null {
   return now === 0 ? null : new Date(now);
 }
 
+/** The clock here is up to five seconds late: what has just happened is "now", and not "in 4 s". */
+function notBefore(now: Date, iso: string): Date {
+  const ahead = Date.parse(iso) - now.getTime();
+  return ahead > 0 && ahead < 6_000 ? new Date(iso) : now;
+}
+
 export interface RelativeTimeProps {
   /** ISO 8601. */
   time: string | Date;
@@ -48,7 +54,14 @@ export interface RelativeTimeProps {
 export function RelativeTime({ time, show = "relative", className }: RelativeTimeProps) {
   const now = useNow();
   const iso = typeof time === "string" ? time : time.toISOString();
-  const text = now === null ? formatUtc(iso) : show === "relative" ? formatRelative(iso, now) : show === "moment" ? formatMoment(iso, now) : formatExact(iso);
+  const text =
+    now === null
+      ? formatUtc(iso)
+      : show === "relative"
+        ? formatRelative(iso, notBefore(now, iso))
+        : show === "moment"
+          ? formatMoment(iso, now)
+          : formatExact(iso);
   return (
     <time dateTime={iso} title={now === null ? formatUtc(iso) : formatExact(iso)} className={className}>
       {text}
