@@ -5,14 +5,14 @@ import "server-only";
  */
 import { checkArtefact, isAboutTheFile, markIfDamaged, storedArtefact } from "@/backups/backups.service";
 import { drillTarget } from "@/backups/drill-target";
-import type { BackupEngine, JobContext, RestoreTarget, Staged, Verification } from "@/backups/engine";
+import type { BackupEngine, JobContext, RestoreTarget, Verification } from "@/backups/engine";
 import { asAppError, errorJson, startJob } from "@/backups/jobs";
 import { noteLeftBehind } from "@/backups/left-behind.service";
 import { assertPlan, compare, type Compared, discard, type Phases, phasesOf } from "@/backups/restores.service";
 import type { Connection } from "@/server/connection";
 import { type BackupRow, updateBackup } from "@/server/control-plane/backups.repo";
 import { updateJob } from "@/server/control-plane/jobs.repo";
-import { AppError, throwIfCancelled } from "@/server/errors";
+import { throwIfCancelled } from "@/server/errors";
 
 export interface DrillRequest {
   backup: BackupRow;
@@ -92,19 +92,11 @@ async function prove({ backup, connection, engine, target }: DrillRequest & { ta
   try {
     objects = await phase("Compare counts", async () => compare(manifest.objects, staged));
     throwIfCancelled(context.signal);
-    ({ method } = await phase("Compare content", () => compareContent(staged)));
+    ({ method } = await phase("Compare content", () => staged.compareContent()));
   } catch (error) {
     await remove(error);
     throw error;
   }
   await remove("the drill itself went well");
   return { method, objects, skipped: staged.skipped };
-}
-
-async function compareContent(staged: Staged): Promise<{ method: string }> {
-  if (!staged.compareContent)
-    throw new AppError("UNSUPPORTED", "This engine cannot compare the content of a restored copy yet, so nothing is proved", {
-      fix: "Restore the backup into a new place and look at it there.",
-    });
-  return staged.compareContent();
 }

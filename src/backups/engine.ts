@@ -184,7 +184,7 @@ export interface Staged {
    * For a proof drill: reads what stands aside and compares its content with the artefact's, not only the counts. Rejects with CONFLICT
    * naming what differs; answers how it was compared: "CRC-32 over the rows of 12 tables".
    */
-  compareContent?(): Promise<{ method: string }>;
+  compareContent(): Promise<{ method: string }>;
   /** Removes every trace. */
   discard(): Promise<void>;
 }
@@ -220,18 +220,18 @@ export interface BackupEngine {
    * and answers what is live now: the "restored" copy, or the state from "before" it. Nothing is lost either way: the other one is still
    * kept aside afterwards. Idempotent, also when nothing was interrupted. Rejects when it cannot know (server away): it is called again later.
    */
-  settle?(connection: Connection, swap: Swap, context: { log(line: string): void }): Promise<"restored" | "before">;
+  settle(connection: Connection, swap: Swap, context: { log(line: string): void }): Promise<"restored" | "before">;
   /** Exchanges what is live and what is kept, in one step: undo, and undo of the undo. When it rejects the console calls `settle`. */
-  exchange?(connection: Connection, swap: Swap, steps: { journal: Journal; context: JobContext }): Promise<Swapped>;
+  exchange(connection: Connection, swap: Swap, steps: { journal: Journal; context: JobContext }): Promise<Swapped>;
   /** Drops what is kept aside, whichever of the two that is; what is live stays. Idempotent. */
-  dropKept?(connection: Connection, swap: Swap, context: Pick<JobContext, "log" | "signal">): Promise<void>;
+  dropKept(connection: Connection, swap: Swap, context: Pick<JobContext, "log" | "signal">): Promise<void>;
   /** The first items of one object of an artefact, without a server. Throws NOT_FOUND for an object that is not in it. */
-  peek?(artefact: Artefact, object: string, options: { limit: number; signal?: AbortSignal | undefined }): Promise<Peek>;
+  peek(artefact: Artefact, object: string, options: { limit: number; signal?: AbortSignal | undefined }): Promise<Peek>;
   /**
    * Reads a file that was made elsewhere, whole, and says what is in it as if `write` had written it. Throws INVALID, in words,
    * for anything that is not a whole artefact of this engine.
    */
-  describe?(file: { path: string; bytes: number }, context: JobContext): Promise<ManifestContent>;
+  describe(file: { path: string; bytes: number }, context: JobContext): Promise<ManifestContent>;
 }
 
 /** The first items of an object, as text to be shown: rows with their columns, documents as canonical Extended JSON, keys with type and expiry. */

@@ -18,17 +18,15 @@ interface Looking {
 
 /**
  * The first items of one object of a backup, straight from its file.
- * @throws AppError NOT_FOUND for an object that is not in it, UNSUPPORTED, TIMEOUT
+ * @throws AppError NOT_FOUND for an object that is not in it, TIMEOUT
  */
 export async function peekBackup({ backup, engine, signal }: Looking, input: { object: string; limit: number }): Promise<Peek> {
-  const peek = engine.peek?.bind(engine);
-  if (!peek) throw new AppError("UNSUPPORTED", "This engine's backups cannot be looked into yet", { fix: "Restore it into a new place and look there." });
   const release = holdArtefact(backup.id);
   try {
     const { artefact, manifest } = await storedArtefact(backup);
     if (!manifest.objects.some((object) => object.name === input.object))
       throw new AppError("NOT_FOUND", `The backup holds no ${input.object.slice(0, 200)}`, { fix: "Choose an object of the backup's list." });
-    return await peek(artefact, input.object, { limit: input.limit, signal });
+    return await engine.peek(artefact, input.object, { limit: input.limit, signal });
   } catch (error) {
     throw inTime(error, signal, "Looking into the backup");
   } finally {

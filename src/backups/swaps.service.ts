@@ -21,22 +21,16 @@ export type EngineOf = (connectionId: string) => BackupEngine;
 
 const asSwap = (row: SwapRow): Swap => ({ jobId: row.id, target: row.target, record: JSON.parse(row.record) as Swap["record"] });
 
-/** What the engine cannot do yet is said before anything runs. */
-function able<T>(method: T | undefined): T {
-  if (method === undefined) throw new AppError("UNSUPPORTED", "This engine cannot replace live data", { fix: "Restore into a new place." });
-  return method;
-}
-
 /**
  * Puts a staged copy in the place of what is live. Resolves when it is live and the old state is kept.
  * @throws the engine's error when nothing was changed in the end; CONFLICT when that could not be found out.
  */
 export async function performSwap(request: SwapRequest, staged: Staged, context: JobContext): Promise<Swapped> {
   const { connection, engine, target } = request;
-  const swap = able(staged.swap?.bind(staged));
   let journaled: Swap["record"] | null = null;
   try {
-    const swapped = await swap(async (record) => {
+    if (!staged.swap) throw new AppError("INTERNAL", "The staged copy cannot be swapped", { fix: "Restore into a new place." });
+    const swapped = await staged.swap(async (record) => {
       await writeJournal(request, { jobId: context.jobId, record });
       journaled = record;
     });
@@ -78,9 +72,9 @@ async function takeBack(failed: { connection: Connection; engine: BackupEngine; 
   // The job may have been cancelled or its connection lost; this has to be done all the same.
   const own: JobContext = { ...context, signal: new AbortController().signal };
   try {
-    const live = await able(engine.settle?.bind(engine))(connection, swap, own);
-    if (live === "restored") await able(engine.exchange?.bind(engine))(connection, swap, { journal: (record) => recordOf(swap, record), context: own });
-    await able(engine.dropKept?.bind(engine))(connection, swap, own);
+    const live = await engine.settle(connection, swap, own);
+    if (live === "restored") await engine.exchange(connection, swap, { journal: (record) => recordOf(swap, record), context: own });
+    await engine.dropKept(connection, swap, own);
     await updateSwap(swap.jobId, { state: "dropped", error: null });
     context.log("what the swap had begun was taken back");
   } catch (cause) {
@@ -143,7 +137,7 @@ async function runUndo({ row: { id }, connection, engine }: Change, context: Job
   context.log(wasRestored ? "putting back what the restore replaced" : "putting the restored copy in place again");
   try {
     const journal = (record: Swap["record"]) => recordOf(swap, record);
-    const swapped = await able(engine.exchange?.bind(engine))(connection, swap, { journal, context });
+    const swapped = await engine.exchange(connection, swap, { journal, context });
     await updateSwap(id, { state: wasRestored ? "undone" : "restored", kept_bytes: swapped.keptBytes, kept_until: keptUntil(), error: null });
     const word = wasRestored ? "undone" : "restored";
     context.log(word);
@@ -164,7 +158,7 @@ export async function startDrop({ row, connection, engine, user, once }: Change 
     const current = await swapOf(connection.id, row.id);
     await assertChangeable(current);
     context.progress({ phase: "Drop what is kept" });
-    await able(engine.dropKept?.bind(engine))(connection, asSwap(current), context);
+    await engine.dropKept(connection, asSwap(current), context);
     await updateSwap(row.id, { state: "dropped", kept_bytes: null, error: null });
     context.log(current.state === "restored" ? "the state from before the restore is dropped" : "the restored copy is dropped");
     return { word: "dropped", target: row.target, restoreId: row.id };
@@ -177,9 +171,9 @@ async function settleRow(row: SwapRow, connection: Connection, engine: BackupEng
   const log = (line: string): void => logger().info({ restore: row.id }, line);
   try {
     const swap = asSwap((await findSwap(row.id)) ?? row);
-    const live = await able(engine.settle?.bind(engine))(connection, swap, { log });
+    const live = await engine.settle(connection, swap, { log });
     const isNothing = row.state === "swapping" && live === "before";
-    if (isNothing) await able(engine.dropKept?.bind(engine))(connection, swap, { log, signal: new AbortController().signal });
+    if (isNothing) await engine.dropKept(connection, swap, { log, signal: new AbortController().signal });
     await updateSwap(row.id, { state: isNothing ? "dropped" : live === "restored" ? "restored" : "undone", error: null });
     logger().warn({ restore: row.id, live }, "an interrupted swap is settled");
     return live;

@@ -35,8 +35,7 @@ export interface UploadRequest {
  * @throws AppError UNSUPPORTED, LIMIT_EXCEEDED before anything is read; INVALID for a cut or empty one; then nothing is left
  */
 export async function receiveUpload(request: UploadRequest): Promise<{ jobId: string; backupId: string; bytes: number; sha256: string }> {
-  const { connection, engine, user } = request;
-  if (!engine.describe) throw new AppError("UNSUPPORTED", "Files made elsewhere cannot be taken in for this engine yet", { fix: "Back up with the console." });
+  const { connection, user } = request;
   await assertRoom(request.length);
   const leave = enter(user.id);
   const startedAt = new Date();
@@ -160,7 +159,6 @@ async function runUpload(received: Received, context: JobContext): Promise<Recor
 /** What is in the file, twice: as the engine recognises it, and as it will read it back before a restore. */
 async function readWhole(received: Received, context: JobContext): Promise<{ content: ManifestContent; method: string }> {
   const { engine, pending, bytes, name } = received;
-  if (!engine.describe) throw new AppError("UNSUPPORTED", "Files made elsewhere cannot be taken in for this engine yet");
   context.progress({ phase: "Recognise", bytesTotal: bytes });
   const described = await engine.describe({ path: pending.path, bytes }, context);
   const content = { ...described, details: { ...described.details, uploadedAs: name } };

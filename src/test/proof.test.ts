@@ -81,22 +81,6 @@ describe("a proof drill", () => {
     expect(beside()).toEqual(before);
   });
 
-  test("proves nothing when the engine cannot compare content", async () => {
-    const backup = await shop.complete();
-    const before = beside();
-    const job = await shop.ended(
-      (
-        await drill(
-          backup,
-          staging(() => ({ compareContent: undefined as never })),
-        )
-      ).jobId,
-    );
-    expect(failureOf(job).code).toBe("UNSUPPORTED");
-    expect((await shop.backup(backup.id)).proved_at).toBeNull();
-    expect(beside()).toEqual(before);
-  });
-
   test("that could not be held leaves an earlier proof with its date, and is written down", async () => {
     const backup = await shop.complete();
     await shop.ended((await drill(backup)).jobId);
@@ -200,9 +184,6 @@ describe("look inside", () => {
   test("says in words what it cannot", async () => {
     const backup = await shop.complete();
     expect(await codeOf(peekBackup({ backup, engine, signal: signal() }, { object: "books\0", limit: 3 }))).toBe("NOT_FOUND");
-    const without: BackupEngine = { ...engine };
-    delete without.peek;
-    expect(await codeOf(peekBackup({ backup, engine: without, signal: signal() }, { object: "books", limit: 3 }))).toBe("UNSUPPORTED");
     const slow: BackupEngine = { ...engine, peek: (_artefact, _object, { signal: ends }) => delay(60_000, undefined as never, { signal: ends }) };
     expect(await codeOf(peekBackup({ backup, engine: slow, signal: AbortSignal.timeout(20) }, { object: "books", limit: 3 }))).toBe("TIMEOUT");
     expect(isHeld(backup.id)).toBe(false);
