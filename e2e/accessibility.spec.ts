@@ -1,12 +1,11 @@
 /** No page has a serious fault of accessibility, light or dark, and none violates the policy (the watch of every test looks at that). */
 import { AxeBuilder } from "@axe-core/playwright";
 import { expect, takeSession, test } from "./support/console.ts";
-import { openScreen, type Prepared, prepare, screensOf } from "./support/screens.ts";
+import { nothing, openScreen, prepare, screensOf } from "./support/screens.ts";
 
 const rules = ["wcag2a", "wcag2aa", "wcag21aa"];
 const serious = new Set(["serious", "critical"]);
-const unknown: Prepared = { backup: "", job: "", dead: "" };
-let prepared = { ...unknown, remove: async (): Promise<unknown> => undefined };
+let prepared = { ...nothing, remove: async (): Promise<unknown> => undefined };
 
 test.use({ contextOptions: { reducedMotion: "reduce" } });
 test.beforeAll(async () => {
@@ -15,7 +14,7 @@ test.beforeAll(async () => {
 });
 test.afterAll(() => prepared.remove());
 
-for (const { name, signedOut = false, phone = false } of screensOf(unknown)) {
+for (const { name, signedOut = false, phone = false } of screensOf(nothing)) {
   test(`${name}: nothing serious for axe`, async ({ page, context, adminSession, watched }) => {
     const screen = screensOf(prepared).find((entry) => entry.name === name)!;
     if (name === "not-found") watched.allow(/status of 404/);

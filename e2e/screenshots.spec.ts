@@ -4,13 +4,13 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { rest } from "./http/client.ts";
 import { expect, takeSession, test } from "./support/console.ts";
-import { backUp, ended, openScreen, type Prepared, prepare, screensOf } from "./support/screens.ts";
+import { ended } from "./support/kept-restore.ts";
+import { backUp, nothing, openScreen, prepare, screensOf } from "./support/screens.ts";
 import { root, target } from "./support/target.ts";
 
 const folder = join(root, "docs", "screenshots");
 const sizes = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
-const unknown: Prepared = { backup: "", job: "", dead: "" };
-let prepared = { ...unknown, remove: async (): Promise<unknown> => undefined };
+let prepared = { ...nothing, remove: async (): Promise<unknown> => undefined };
 
 test.use({ contextOptions: { reducedMotion: "reduce" } });
 
@@ -54,7 +54,7 @@ function spreadOverMonth(): void {
 
 // Home and the overviews last: their lines need some minutes of samples.
 const isSampled = ({ name }: { name: string }): boolean => name === "home" || name.endsWith("-overview");
-for (const { name, signedOut = false } of screensOf(unknown).toSorted((a, b) => Number(isSampled(a)) - Number(isSampled(b)))) {
+for (const { name, signedOut = false } of screensOf(nothing).toSorted((a, b) => Number(isSampled(a)) - Number(isSampled(b)))) {
   test(name, async ({ page, context, adminSession, watched }) => {
     test.setTimeout(90_000);
     watched.allow(/status of (404|50\d)/);

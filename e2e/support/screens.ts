@@ -1,6 +1,7 @@
 /** Every page of the console in a state worth looking at: what accessibility.spec.ts examines and screenshots.spec.ts photographs. */
 import { expect, type Page } from "@playwright/test";
 import { rest } from "../http/client.ts";
+import { ended, type KeptRestore, prepareKept } from "./kept-restore.ts";
 
 export interface Screen {
   name: string;
@@ -19,7 +20,11 @@ export interface Prepared {
   job: string;
   /** Name of a PostgreSQL connection that nobody answers. */
   dead: string;
+  /** A SQLite connection whose file was replaced: what is kept, and a restore that failed. */
+  kept: KeptRestore;
 }
+
+export const nothing: Prepared = { backup: "", job: "", dead: "", kept: { connection: "", backup: "", restored: "", failed: "" } };
 
 const heading = (name: string | RegExp) => (page: Page) => expect(page.getByRole("heading", { name }).filter({ visible: true }).first()).toBeVisible();
 const text = (words: string | RegExp) => (page: Page) => expect(page.getByText(words).filter({ visible: true }).first()).toBeVisible();
@@ -34,9 +39,25 @@ async function restoreStep(page: Page, step: "plan" | "confirm"): Promise<void> 
   await expect(page.getByText("Type the name of the target")).toBeVisible();
 }
 
-export function screensOf({ backup, job, dead }: Prepared): Screen[] {
+async function replaceStep(page: Page, name: string, step: "target" | "plan" | "confirm"): Promise<void> {
+  await page.getByRole("radio", { name: `Replace ${name}, which is live` }).check();
+  if (step === "target") return;
+  await page.getByRole("button", { name: "Go on to plan" }).click();
+  await expect(page.getByRole("heading", { name: "What changes" })).toBeVisible();
+  if (step === "plan") return;
+  await page.getByRole("button", { name: "Go on to confirm" }).click();
+  await expect(page.getByRole("region", { name: "What is replaced" })).toBeVisible();
+}
+
+async function openDialog(page: Page, button: string): Promise<void> {
+  await page.getByRole("button", { name: button }).first().click();
+  await expect(page.getByRole("dialog")).toBeVisible();
+}
+
+export function screensOf({ backup, job, dead, kept }: Prepared): Screen[] {
   const postgres = "/manage-dbs/postgres/main";
   const orders = `${postgres}/tables?table=orders&schema=public`;
+  const notes = `/manage-dbs/sqlite/${kept.connection}`;
   const mongodb = "/manage-dbs/mongodb/main/collections?collection=books";
   return [
     { name: "sign-in", path: "/sign-in", signedOut: true, phone: true, show: heading("Sign in") },
@@ -74,6 +95,52 @@ export function screensOf({ backup, job, dead }: Prepared): Screen[] {
     { name: "restore-target", path: `${postgres}/backups/${backup}/restore`, show: heading("Restore a backup") },
     { name: "restore-plan", path: `${postgres}/backups/${backup}/restore`, phone: true, show: (page) => restoreStep(page, "plan") },
     { name: "restore-confirm", path: `${postgres}/backups/${backup}/restore`, show: (page) => restoreStep(page, "confirm") },
+    {
+      name: "backup-compare",
+      path: `${notes}/backups/${kept.backup}?compare=true`,
+      phone: true,
+      show: async (page) => {
+        await text(/compared by counts/)(page);
+        await page.getByRole("radio", { name: /^All/ }).check({ force: true });
+      },
+    },
+    { name: "backup-inside", path: `${notes}/backups/${kept.backup}?object=notes`, phone: true, show: text("NULL") },
+    { name: "restore-replace", path: `${notes}/backups/${kept.backup}/restore`, phone: true, show: (page) => replaceStep(page, "notes.sqlite", "target") },
+    { name: "restore-replace-plan", path: `${notes}/backups/${kept.backup}/restore`, phone: true, show: (page) => replaceStep(page, "notes.sqlite", "plan") },
+    {
+      name: "restore-replace-confirm",
+      path: `${notes}/backups/${kept.backup}/restore`,
+      phone: true,
+      show: (page) => replaceStep(page, "notes.sqlite", "confirm"),
+    },
+    { name: "restore-result", path: `${notes}/backups/${kept.backup}/restore?job=${kept.restored}`, phone: true, show: text(/min left/) },
+    { name: "restore-failed", path: `${notes}/backups/${kept.backup}/restore?job=${kept.failed}`, phone: true, show: text("Failed, nothing changed") },
+    { name: "restores-kept", path: `${notes}/backups`, phone: true, show: heading("Restores that can be undone") },
+    {
+      name: "restore-undo",
+      path: `${notes}/backups/${kept.backup}/restore?job=${kept.restored}`,
+      show: (page) => openDialog(page, "Undo this restore"),
+    },
+    {
+      name: "upload",
+      path: `${notes}/backups`,
+      phone: true,
+      show: async (page) => {
+        await page.getByRole("button", { name: "Upload a backup" }).first().click();
+        await text("Choose a file")(page);
+      },
+    },
+    { name: "schedules", path: `${notes}/backups/schedules`, phone: true, show: text("every day at 03:12") },
+    {
+      name: "schedule",
+      path: `${notes}/backups/schedules`,
+      phone: true,
+      show: async (page) => {
+        await openDialog(page, "Add schedule");
+        await text(/^Next:/)(page);
+      },
+    },
+    { name: "job-restore", path: `/jobs/${kept.restored}`, show: heading("Facts") },
     { name: "backups", path: "/backups", phone: true, show: text("verified") },
     { name: "jobs", path: "/jobs", phone: true, show: text("succeeded") },
     { name: "job", path: `/jobs/${job}`, show: heading("Facts") },
@@ -160,15 +227,20 @@ export async function prepare(): Promise<Prepared & { remove: () => Promise<unkn
   await ended(job);
   const { backups } = await rest<{ backups: { id: string; verifiedAt: string | null }[] }>("GET", "/postgres/backups");
   const backup = backups.find((entry) => entry.verifiedAt !== null)?.id ?? "";
-  return { backup, job, dead, remove: () => rest("POST", "/connections/remove", { body: { id: `postgres/${dead}` } }) };
+  const notes = await prepareKept();
+  return {
+    backup,
+    job,
+    dead,
+    kept: notes.kept,
+    remove: async () => {
+      await notes.remove();
+      await rest("POST", "/connections/remove", { body: { id: `postgres/${dead}` } });
+    },
+  };
 }
 
 export async function backUp(engine: string, connection = "main"): Promise<string> {
-  const { jobId } = await rest<{ jobId: string }>("POST", `/${engine}/backups?connection=${connection}`, { body: {} });
+  const { jobId } = await rest<{ jobId: string }>("POST", `/${engine}/backups`, { body: { connection } });
   return jobId;
-}
-
-/** Waits for the end of a job, whatever it is. */
-export async function ended(job: string): Promise<void> {
-  await expect.poll(async () => (await rest<{ endedAt: string | null }>("GET", `/jobs/${job}`)).endedAt, { timeout: 60_000 }).not.toBeNull();
 }
