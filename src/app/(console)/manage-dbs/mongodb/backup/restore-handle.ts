@@ -10,12 +10,13 @@ import { toEjson } from "@/app/(console)/manage-dbs/mongodb/bson-ejson";
 import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
 import type { Artefact, Staged } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
+import { AppError } from "@/server/errors";
 
 /** What the console does with a restore that stands aside, complete. */
 export function stagedRestore(restore: Restore, { artefact, connection }: { artefact: Artefact; connection: Connection }): Staged {
   const { client, db, target, context, habits } = restore;
   const collections = [...restore.collections.values()];
-  const handle: Staged = {
+  return {
     objects: [
       ...collections.map((entry) => ({ name: entry.name, count: entry.readBack?.count ?? 0 })),
       ...restore.views.map((view) => ({ name: view.name, count: null })),
@@ -38,14 +39,14 @@ export function stagedRestore(restore: Restore, { artefact, connection }: { arte
         throw toAppError(error, { address: connection.address, doing: `${target.name}: compare the content` });
       }
     },
+    swap: (journal) => swap(restore, { connection, journal }),
     discard: () => restore.discard(),
   };
-  if (target.replace) handle.swap = (journal) => swap(restore, { connection, journal });
-  return handle;
 }
 
 async function swap(restore: Restore, { connection, journal }: { connection: Connection; journal: Parameters<NonNullable<Staged["swap"]>>[0] }) {
   const { client, db, target, context, habits } = restore;
+  if (!target.replace) throw new AppError("INTERNAL", `${target.name} was staged as a new database, not to replace one`);
   let isJournaled = false;
   try {
     const swapped = await swapIn(

@@ -16,7 +16,7 @@ import { AppError } from "@/server/errors";
  * (capped, collation, clustered): a collection with these options is made under the name and filled from the one aside, which goes
  * when everything is there. Interrupted, the one aside is still whole, and the copy is made again.
  */
-export async function landByCopy(db: Db, entry: KeptCollection): Promise<void> {
+export async function landByCopy(db: Db, entry: KeptCollection, makeDurable: () => Promise<void>): Promise<void> {
   const indexes = await rawCommand(db, { listIndexes: entry.aside });
   const metadata = parseMetadata({
     collection: entry.name,
@@ -36,5 +36,6 @@ export async function landByCopy(db: Db, entry: KeptCollection): Promise<void> {
   if (!found.equals(queue.sent))
     throw new AppError("CONFLICT", `${entry.name} came out different when it was copied`, { fix: "Stop what writes to it, and try again." });
   await buildIndexes(db, { shown: entry.name, stagedName: entry.name, indexes: metadata.indexes }, new AbortController().signal);
+  await makeDurable();
   await db.command({ drop: entry.aside });
 }

@@ -6,6 +6,7 @@ import { keptPrefix, lateName, stagingPrefix } from "@/app/(console)/manage-dbs/
 import { landByCopy } from "@/app/(console)/manage-dbs/mongodb/backup/swap-copy";
 import { look, type Sight, standsAsCollection } from "@/app/(console)/manage-dbs/mongodb/backup/swap-look";
 import { type KeptCollection, optionsFrom, otherSide, type SideName, type SwapJournal } from "@/app/(console)/manage-dbs/mongodb/backup/swap-record";
+import { attempt } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
 import { AppError } from "@/server/errors";
 
 /** The steps that make one side live and set the other aside. Each is one command, and what exists says which of them are done. */
@@ -53,16 +54,24 @@ async function moveOnce(move: Move, to: SideName): Promise<void> {
     else if (comes && sight.where[to].get(name) === "live" && !journal.renameKeepsOptions) await restoreRules(move.db, comes);
   }
   await createViews(move, { sight, to, from });
+  await makeDurable(move);
 }
 
 const entriesByName = (journal: SwapJournal, side: SideName): Map<string, KeptCollection> =>
   new Map(journal[side].collections.map((entry) => [entry.name, entry]));
 
-async function rename({ client, db }: Move, from: string, to: string): Promise<void> {
+async function rename(move: Move, from: string, to: string): Promise<void> {
+  const { client, db } = move;
   const [source, target] = [`${db.databaseName}.${from}`, `${db.databaseName}.${to}`];
   // What the journal calls done must outlive a change of the primary, and no rename may go on when nobody waits for it any more.
-  const bounds = { writeConcern: { w: "majority" }, maxTimeMS: RENAME_MS_MAX };
+  const bounds = { writeConcern: { w: "majority", j: true }, maxTimeMS: RENAME_MS_MAX };
   await client.db("admin").command({ renameCollection: source, to: target, dropTarget: false, ...bounds });
+  await makeDurable(move);
+}
+
+/** Servers that forget options do not heed `j` either: what they acknowledge is on their disk when they are told to write it there. */
+export async function makeDurable({ client, journal }: Pick<Move, "client" | "journal">): Promise<void> {
+  if (!journal.renameKeepsOptions) await attempt(client.db("admin").command({ fsync: 1 }));
 }
 
 /** An application wrote under a name between its leaving and its coming: that is kept with the side that left. */
@@ -79,11 +88,14 @@ async function setAsideLate(move: Move, { sight, name, from }: { sight: Sight; n
 
 async function land(move: Move, entry: KeptCollection): Promise<void> {
   if (!move.journal.renameKeepsOptions && !canRestoreRules(entry)) {
-    await landByCopy(move.db, entry);
+    await landByCopy(move.db, entry, () => makeDurable(move));
+    await makeDurable(move);
     return;
   }
   await rename(move, entry.aside, entry.name);
-  if (!move.journal.renameKeepsOptions) await restoreRules(move.db, entry);
+  if (move.journal.renameKeepsOptions) return;
+  await restoreRules(move.db, entry);
+  await makeDurable(move);
 }
 
 /** Options that can be given to a collection that exists. */

@@ -44,6 +44,7 @@ beforeAll(async () => {
     await db.collection("rows").deleteMany({ n: 1 });
     await insertDocuments(db.collection("only before"), rows(3, "new"));
     before = await catalogue(db);
+    await db.admin().command({ fsync: 1 });
   });
 });
 
@@ -106,4 +107,5 @@ it.each([
   if (journal.isWritten) await engine.dropKept(connection, journal.swap, job);
   expect(await onServer(catalogue)).toEqual(before);
   expect(await onServer(asides)).toEqual([]);
+  await onServer((db) => db.admin().command({ fsync: 1 }));
 });

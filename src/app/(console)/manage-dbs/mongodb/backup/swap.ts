@@ -6,7 +6,7 @@ import { asideName, keptPrefix, lateName, stagingPrefix } from "@/app/(console)/
 import { bytesOf } from "@/app/(console)/manage-dbs/mongodb/backup/collection-sizes";
 import { listStanding, liveOf, look, namesAt, type Standing } from "@/app/(console)/manage-dbs/mongodb/backup/swap-look";
 import { journalOf, optionsFrom, otherSide, type Side, type SideName, type SwapJournal } from "@/app/(console)/manage-dbs/mongodb/backup/swap-record";
-import { assertLive, type Move, moveTo } from "@/app/(console)/manage-dbs/mongodb/backup/swap-renames";
+import { assertLive, makeDurable, type Move, moveTo } from "@/app/(console)/manage-dbs/mongodb/backup/swap-renames";
 import { settleMove } from "@/app/(console)/manage-dbs/mongodb/backup/swap-settle";
 import { newClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
@@ -60,6 +60,7 @@ export async function swapIn(request: SwapRequest, write: Journal): Promise<Swap
 async function run(move: Move, { write, address }: { write: Journal; address: string }): Promise<Swapped> {
   const { db, journal } = move;
   const kept = otherSide(journal.to);
+  await makeDurable(move);
   await write(journal);
   await moveTo(move, journal.to);
   await assertLive(move, journal.to);
