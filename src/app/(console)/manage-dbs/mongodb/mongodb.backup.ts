@@ -8,7 +8,8 @@ import { planRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-p
 import { stageRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-stage";
 import { removeStaged } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
 import { dropKeptSwap, exchangeSwap, settleSwap } from "@/app/(console)/manage-dbs/mongodb/backup/swap";
-import { withClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
+import { newClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
+import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
 import type { BackupEngine } from "@/backups/engine";
 
 /** MongoDB's half of the backup contract: mongodump archives, written, read and restored without any tool. */
@@ -20,7 +21,15 @@ export const mongodbBackup: BackupEngine = {
   plan: planRestore,
   stage: stageRestore,
   async sweep(connection, left) {
-    await withClient(connection, `${left.target}: clear an interrupted restore`, (client) => removeStaged(client.db(left.target), left.jobId));
+    // Of its own: what the screens' client holds may be from before the crash.
+    const client = newClient(connection);
+    try {
+      await removeStaged(client.db(left.target), left.jobId);
+    } catch (error) {
+      throw toAppError(error, { address: connection.address, doing: `${left.target}: clear an interrupted restore` });
+    } finally {
+      await client.close().catch(() => undefined);
+    }
   },
   settle: settleSwap,
   exchange: exchangeSwap,

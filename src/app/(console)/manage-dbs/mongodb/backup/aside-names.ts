@@ -15,5 +15,8 @@ export function asideName(prefix: string, collection: { database: string; name: 
   return Buffer.byteLength(`${collection.database}.${full}`) <= NAMESPACE_BYTES_MAX ? full : `${prefix}${collection.position}`;
 }
 
+/** Written to after each step on servers that have to be told to keep what they acknowledged; gone when the exchange is at its end. */
+export const stepsName = (jobId: string): string => `${stagingPrefix(jobId)}steps`;
+
 /** For what somebody else wrote under a name while it was exchanged. */
 export const lateName = (prefix: string, number: number | ""): string => `${prefix}late${number}`;

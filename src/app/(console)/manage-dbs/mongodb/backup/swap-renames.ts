@@ -2,7 +2,7 @@ import "server-only";
 
 import { type Db, type MongoClient, MongoServerError } from "mongodb";
 
-import { keptPrefix, lateName, stagingPrefix } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
+import { keptPrefix, lateName, stagingPrefix, stepsName } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { landByCopy } from "@/app/(console)/manage-dbs/mongodb/backup/swap-copy";
 import { look, type Sight, standsAsCollection } from "@/app/(console)/manage-dbs/mongodb/backup/swap-look";
 import { type KeptCollection, optionsFrom, otherSide, type SideName, type SwapJournal } from "@/app/(console)/manage-dbs/mongodb/backup/swap-record";
@@ -55,6 +55,7 @@ async function moveOnce(move: Move, to: SideName): Promise<void> {
   }
   await createViews(move, { sight, to, from });
   await makeDurable(move);
+  if (!journal.renameKeepsOptions) await attempt(move.db.command({ drop: stepsName(move.jobId) }));
 }
 
 const entriesByName = (journal: SwapJournal, side: SideName): Map<string, KeptCollection> =>
@@ -69,9 +70,14 @@ async function rename(move: Move, from: string, to: string): Promise<void> {
   await makeDurable(move);
 }
 
-/** Servers that forget options do not heed `j` either: what they acknowledge is on their disk when they are told to write it there. */
-export async function makeDurable({ client, journal }: Pick<Move, "client" | "journal">): Promise<void> {
-  if (!journal.renameKeepsOptions) await attempt(client.db("admin").command({ fsync: 1 }));
+/**
+ * Servers that forget options do not heed `j` in a rename either. They do in an update, and what was done before it is then on their disk
+ * as well: so each step is followed by one.
+ */
+export async function makeDurable({ db, jobId, journal }: Move): Promise<void> {
+  if (journal.renameKeepsOptions) return;
+  const updates = [{ q: { _id: "steps" }, u: { $inc: { done: 1 } }, upsert: true }];
+  await attempt(db.command({ update: stepsName(jobId), updates, writeConcern: { w: "majority", j: true } }));
 }
 
 /** An application wrote under a name between its leaving and its coming: that is kept with the side that left. */

@@ -2,7 +2,7 @@ import "server-only";
 
 import type { Db, MongoClient } from "mongodb";
 
-import { asideName, keptPrefix, lateName, stagingPrefix } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
+import { asideName, keptPrefix, lateName, stagingPrefix, stepsName } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { bytesOf } from "@/app/(console)/manage-dbs/mongodb/backup/collection-sizes";
 import { listStanding, liveOf, look, namesAt, type Standing } from "@/app/(console)/manage-dbs/mongodb/backup/swap-look";
 import { journalOf, optionsFrom, otherSide, type Side, type SideName, type SwapJournal } from "@/app/(console)/manage-dbs/mongodb/backup/swap-record";
@@ -174,7 +174,7 @@ export const dropKeptSwap: NonNullable<BackupEngine["dropKept"]> = (connection, 
       const isLate = (name: string) => Object.values(prefixes).some((prefix) => name.startsWith(lateName(prefix, "")));
       for (const name of (await listStanding(move.db)).keys()) {
         throwIfCancelled(context.signal);
-        if (isKept(name) || isLate(name)) await move.db.command({ drop: name });
+        if (isKept(name) || isLate(name) || name === stepsName(move.jobId)) await move.db.command({ drop: name });
       }
     },
   });
