@@ -146,4 +146,16 @@ test("with the rule of two a restore waits for another person, who is told and a
   await runReplace(page, "notes.sqlite", "Restored");
   expect(inFile(live, (db) => db.prepare("SELECT count(*) FROM tags").pluck().get())).toBe(2);
   expect(watched.problems).toEqual([]);
+
+  // A viewer sees what is kept, and nothing to press.
+  const viewer = await addPerson("viewer");
+  const looking = await browser.newContext();
+  const viewed = await looking.newPage();
+  await signInByForm(viewed, viewer);
+  await viewed.goto(`${home}/backups`);
+  const kept = viewed.getByRole("region", { name: "Restores that can be undone" });
+  await expect(kept.getByRole("row")).not.toHaveCount(0);
+  await expect(kept.getByRole("button")).toHaveCount(0);
+  await expect(viewed.getByRole("button", { name: "Upload a backup" })).toHaveCount(0);
+  await looking.close();
 });

@@ -67,7 +67,9 @@ export function RestoreConfirm({ engine, environment, live, input, plan, isTwoPe
         void run();
       }}
     >
-      {plan.replaces ? <WhatIsReplaced engine={engine} connection={input.connection} environment={environment} live={live} plan={plan} /> : null}
+      {plan.replaces ? (
+        <WhatIsReplaced engine={engine} connection={input.connection} environment={environment} live={live} plan={plan} target={target} />
+      ) : null}
       <div className={isTwoPerson ? "grid gap-4 md:grid-cols-2" : ""}>
         <Panel>
           <PanelHead title="Type the name of the target" />
@@ -105,10 +107,11 @@ interface WhatIsReplacedProps {
   environment: Environment;
   live: LivePlace | null;
   plan: RestorePlan;
+  target: string;
 }
 
 /** The four figures to have read before the name is typed. */
-function WhatIsReplaced({ engine, connection, environment, live, plan }: WhatIsReplacedProps) {
+function WhatIsReplaced({ engine, connection, environment, live, plan, target }: WhatIsReplacedProps) {
   const { itemWord, objectWord, label } = ENGINES[engine];
   const isProduction = environment === "production";
   const loss = lossOf(plan.objects);
@@ -142,7 +145,7 @@ function WhatIsReplaced({ engine, connection, environment, live, plan }: WhatIsR
         className={`flex flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-2.5 ${isProduction ? "border-red-line bg-red-soft text-red-text" : "border-amber-line bg-amber-soft text-amber-text"}`}
       >
         <TriangleAlert aria-hidden className="size-[18px]" />
-        <h2 className="text-14 font-semibold">{isProduction ? "This replaces a production database" : `This replaces what is live in ${plan.target}`}</h2>
+        <h2 className="text-14 font-semibold">{isProduction ? "This replaces a production database" : `This replaces what is live in ${target}`}</h2>
         <span className="ml-auto min-w-0 break-all">
           {label} / {connection}
           {live ? `, ${live.address}` : ""}

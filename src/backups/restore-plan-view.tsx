@@ -1,6 +1,7 @@
 "use client";
 import { CircleCheck, CircleX, TriangleAlert, Undo2 } from "lucide-react";
 import type { RestorePlan } from "@/backups/engine";
+import { capitalised } from "@/backups/restore-outcome";
 import { RestorePlanObjects } from "@/backups/restore-plan-objects";
 import { isEstimated, lossOf } from "@/backups/restore-choice";
 import { Badge, type Environment, StateBadge } from "@/components/ui/badge";
@@ -23,20 +24,23 @@ interface RestorePlanViewProps {
   connection: string;
   environment: Environment;
   plan: RestorePlan;
+  /** The target's name; the plan may say it as a path. */
+  target: string;
 }
 
 /** What will be there afterwards, what goes away by it, and whether it can be done. */
-export function RestorePlanView({ engine, connection, environment, plan }: RestorePlanViewProps) {
+export function RestorePlanView({ engine, connection, environment, plan, target }: RestorePlanViewProps) {
   return (
     <>
-      {plan.replaces ? <LossNote engine={engine} connection={connection} environment={environment} plan={plan} /> : null}
+      {plan.replaces ? <LossNote engine={engine} connection={connection} environment={environment} plan={plan} target={target} /> : null}
       <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_388px]">
         <RestorePlanObjects engine={engine} plan={plan} />
         <div className="flex min-w-0 flex-col gap-4">
           <Checks plan={plan} />
           {plan.replaces ? <Replaced engine={engine} replaces={plan.replaces} /> : null}
           <Panel>
-            <PanelHead title={`Way: ${plan.way}`} {...(plan.bytesNeeded === null ? {} : { note: `needs ${formatBytes(plan.bytesNeeded)}` })} />
+            <PanelHead title="Way" {...(plan.bytesNeeded === null ? {} : { note: `needs ${formatBytes(plan.bytesNeeded)}` })} />
+            <p className="px-4 pt-3 font-medium break-words">{capitalised(plan.way)}</p>
             <ol className="flex flex-col gap-2 px-4 py-3 text-13">
               {plan.steps.map((step, index) => (
                 <li key={step.title} className="flex gap-3">
@@ -118,7 +122,7 @@ function Replaced({ engine, replaces }: { engine: EngineId; replaces: NonNullabl
 }
 
 /** The one sentence to read: how much of what is live will not be there. */
-function LossNote({ engine, connection, environment, plan }: RestorePlanViewProps) {
+function LossNote({ engine, connection, environment, plan, target }: RestorePlanViewProps) {
   const loss = lossOf(plan.objects);
   const { itemWord, objectWord, sections } = ENGINES[engine];
   const estimated = isEstimated(plan, engine);
@@ -129,7 +133,7 @@ function LossNote({ engine, connection, environment, plan }: RestorePlanViewProp
   );
   if (loss.items === 0 && loss.objects === 0)
     return (
-      <Note tone="amber" title={`What is live in ${plan.target} is replaced.`}>
+      <Note tone="amber" title={`What is live in ${target} is replaced.`}>
         {estimated ? "By the server's estimates" : "By the counts"} nothing goes away; {itemWord.many} that were changed since the backup are not told apart by
         counts. The state of now is kept aside for 24 hours.
       </Note>
@@ -139,8 +143,8 @@ function LossNote({ engine, connection, environment, plan }: RestorePlanViewProp
       tone={environment === "production" ? "red" : "amber"}
       title={
         loss.items === 0
-          ? `${formatCounted(loss.objects, objectWord)} will not be in ${plan.target} after this.`
-          : `${formatCounted(loss.items, itemWord, { estimated })} that ${loss.items === 1 ? "is" : "are"} live now will not be in ${plan.target} after this.`
+          ? `${formatCounted(loss.objects, objectWord)} will not be in ${target} after this.`
+          : `${formatCounted(loss.items, itemWord, { estimated })} that ${loss.items === 1 ? "is" : "are"} live now will not be in ${target} after this.`
       }
       end={end}
     >

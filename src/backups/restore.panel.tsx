@@ -2,7 +2,7 @@
 import { ArrowRight, Lock, RotateCcw, UserPlus } from "lucide-react";
 import dynamic from "next/dynamic";
 import { parseAsString, useQueryState } from "nuqs";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { backupHref, backupsHref } from "@/backups/backup-href";
 import type { BackupDetail } from "@/backups/backups.schema";
 import type { LivePlace } from "@/backups/live-place";
@@ -23,9 +23,12 @@ import { jobText } from "@/lib/job-words";
 import { trpc } from "@/trpc/client";
 
 const loading = () => <LinesSkeleton lines={8} />;
-const RestorePlanView = dynamic(() => import("@/backups/restore-plan-view").then((module) => module.RestorePlanView), { ssr: false, loading });
-const RestoreConfirm = dynamic(() => import("@/backups/restore-confirm").then((module) => module.RestoreConfirm), { ssr: false, loading });
-const RestoreRun = dynamic(() => import("@/backups/restore-run").then((module) => module.RestoreRun), { ssr: false, loading });
+const loadPlan = () => import("@/backups/restore-plan-view");
+const loadConfirm = () => import("@/backups/restore-confirm");
+const loadRun = () => import("@/backups/restore-run");
+const RestorePlanView = dynamic(() => loadPlan().then((module) => module.RestorePlanView), { ssr: false, loading });
+const RestoreConfirm = dynamic(() => loadConfirm().then((module) => module.RestoreConfirm), { ssr: false, loading });
+const RestoreRun = dynamic(() => loadRun().then((module) => module.RestoreRun), { ssr: false, loading });
 
 const STEPS = ["Target", "Plan", "Confirm", "Run"] as const;
 
@@ -103,6 +106,8 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
   const { engine, connection, id, environment, live, backup, onStarted } = props;
   const [step, setStep] = useState(0);
   const [choice, setChoice] = useState<RestoreChoice>({ replace: false, newName: "", objects: null });
+  // The later steps are here before they are asked for.
+  useEffect(() => void Promise.all([loadPlan(), loadConfirm(), loadRun()]), []);
   const target = choice.replace ? (live?.name ?? "") : choice.newName;
   const plan = trpc[engine].backups.plan.useMutation({ onSuccess: () => setStep(1) });
   const input = {
@@ -137,7 +142,9 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
             onNext={() => plan.mutate(input)}
           />
         ) : null}
-        {step === 1 && plan.data ? <RestorePlanView engine={engine} connection={connection} environment={environment} plan={plan.data} /> : null}
+        {step === 1 && plan.data ? (
+          <RestorePlanView engine={engine} connection={connection} environment={environment} plan={plan.data} target={target} />
+        ) : null}
         {step === 2 && plan.data ? (
           <RestoreConfirm
             engine={engine}

@@ -2,6 +2,7 @@
 import { BadgeCheck, CircleDashed, Info, ShieldAlert, Star, TriangleAlert } from "lucide-react";
 import { useState } from "react";
 import { BackUpButton } from "@/backups/back-up-button";
+import { backupHref } from "@/backups/backup-href";
 import { timelineOf } from "@/backups/timeline-of";
 import { QueryError } from "@/components/query-error";
 import { Badge, CountBadge, StateBadge } from "@/components/ui/badge";
@@ -78,7 +79,7 @@ function SafetyPanel({ engine, connection, mayBackUp }: { engine: EngineId; conn
       <PanelHead title="Safety" end={<TextLink href={href}>All backups</TextLink>} />
       <ul>
         <LastGood backup={good} engine={engine} mayBackUp={mayBackUp} connection={connection} loading={query.isPending} />
-        <ListRow icon={<Star className="text-fg-3" aria-hidden />} title="Never proved" detail="a backup is proved when it was restored and compared" />
+        <LastProof backups={backups} />
       </ul>
       {query.data ? (
         <div className="border-t border-line-soft px-4 py-3">
@@ -86,6 +87,27 @@ function SafetyPanel({ engine, connection, mayBackUp }: { engine: EngineId; conn
         </div>
       ) : null}
     </Panel>
+  );
+}
+
+/** The newest proof of all of them, however old its backup is. */
+function LastProof({ backups }: { backups: readonly Backup[] }) {
+  const [proved] = backups
+    .filter((backup) => backup.state === "complete" && backup.provedAt !== null)
+    .toSorted((a, b) => (b.provedAt ?? "").localeCompare(a.provedAt ?? ""));
+  if (!proved?.provedAt)
+    return <ListRow icon={<Star className="text-fg-3" aria-hidden />} title="Never proved" detail="a backup is proved when it was restored and compared" />;
+  return (
+    <ListRow
+      icon={<Star className="fill-gold text-gold" aria-hidden />}
+      title="Last proof"
+      detail="restored aside, compared, dropped"
+      end={
+        <TextLink href={backupHref(proved)}>
+          <RelativeTime time={proved.provedAt} />
+        </TextLink>
+      }
+    />
   );
 }
 
