@@ -11,10 +11,10 @@ import { engineServers } from "@/trpc/engine-servers";
 export async function POST(request: Request): Promise<Response> {
   const requestId = newRequestId();
   try {
-    const refused = checkUploadOrigin(request);
-    if (refused) throw refused;
     const principal = await resolvePrincipal(request.headers, { allowToken: true });
     if (!principal) throw new AppError("UNAUTHENTICATED", "You are not signed in", { fix: "Sign in, or send an API token." });
+    const refused = checkUploadOrigin(request);
+    if (refused) throw refused;
     const received = await takeUpload({
       principal,
       query: new URL(request.url).searchParams,
