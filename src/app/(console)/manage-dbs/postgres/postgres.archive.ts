@@ -264,7 +264,10 @@ export class ArchiveWalk {
   #integer(): number {
     const bytes = this.#bytes(1 + this.#integerBytes);
     const magnitude = bytes.readUInt32LE(1);
-    return bytes[0] === 0 ? magnitude : -magnitude;
+    if (bytes[0] === 0) return magnitude;
+    // pg_dump writes no other sign and no negative zero: here a flipped bit would go unseen.
+    if (bytes[0] !== 1 || magnitude === 0) throw damaged("a number in it has no sign");
+    return -magnitude;
   }
 
   #text(): string | null {

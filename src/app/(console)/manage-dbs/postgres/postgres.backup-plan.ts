@@ -1,4 +1,5 @@
 import "server-only";
+import { liveCounts, type LiveCounts } from "@/app/(console)/manage-dbs/postgres/postgres.live-counts";
 import { statfs } from "node:fs/promises";
 import { z } from "zod";
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
@@ -113,6 +114,7 @@ export async function planRestore(options: {
   return browse(connection, context, async (session) => {
     const needs = await readNeeds(session, toc, details);
     const relations = await listRelations(session);
+    const counts = await liveCounts(session, relations);
     const live = target.replace ? await readLive(session) : null;
     const bytesNeeded = details.databaseBytes;
     const checks = [
@@ -130,7 +132,8 @@ export async function planRestore(options: {
     return {
       target: target.name,
       way: live ? REPLACE_WAY : "new database",
-      objects: planObjects({ objects, relations, replaces: live !== null }),
+      objects: planObjects({ objects, relations, counts, replaces: live !== null }),
+      liveIsEstimate: !counts.isExact,
       checks,
       bytesNeeded,
       steps: [
@@ -139,7 +142,7 @@ export async function planRestore(options: {
       ],
       ...(live
         ? {
-            replaces: { place: `database ${live.name} on ${connection.address}`, items: estimatedRows(relations), bytes: live.bytes, sessions: live.sessions },
+            replaces: { place: `database ${live.name} on ${connection.address}`, items: counts.total, bytes: live.bytes, sessions: live.sessions },
             undo: { how: "The two names are swapped back; open sessions are ended again.", bytes: live.bytes },
           }
         : {}),
@@ -182,21 +185,20 @@ function stageSteps(manifest: ManifestContent, needs: RestoreNeeds): RestorePlan
 }
 
 /** What is only live now goes with a replaced database, so it is listed too. */
-function planObjects(options: { objects: ManifestContent["objects"]; relations: readonly DumpRelation[]; replaces: boolean }): RestorePlan["objects"] {
+function planObjects(options: {
+  objects: ManifestContent["objects"];
+  relations: readonly DumpRelation[];
+  counts: LiveCounts;
+  replaces: boolean;
+}): RestorePlan["objects"] {
   const { objects, relations, replaces } = options;
-  const live = new Map(relations.map((relation) => [relation.name, relation.countFrom === null ? null : relation.estimate]));
+  const live = options.counts.byName;
   const known = new Set(objects.map((object) => object.name));
   const gone = replaces ? relations.filter((relation) => !known.has(relation.name)) : [];
   return [
     ...objects.map(({ name, kind, count }) => ({ name, kind, inBackup: count, liveNow: live.get(name) ?? null, after: count })),
     ...gone.map(({ name, kind }) => ({ name, kind, inBackup: null, liveNow: live.get(name) ?? null, after: null })),
   ];
-}
-
-/** Null as long as one table was never analyzed. */
-function estimatedRows(relations: readonly DumpRelation[]): number | null {
-  const estimates = relations.filter((relation) => relation.countFrom !== null).map((relation) => relation.estimate);
-  return estimates.includes(null) ? null : estimates.reduce<number>((sum, rows) => sum + (rows ?? 0), 0);
 }
 
 /** Beside live data a copy without owners is of use; in its place no application could read it. */
