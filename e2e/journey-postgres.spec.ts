@@ -48,7 +48,7 @@ test("PostgreSQL: read awkward values, export, back up, download, restore aside,
 
   const csv = await downloaded(page, async () => {
     await page.getByRole("button", { name: "Export awkward_values" }).click();
-    await page.getByRole("menuitem", { name: "CSV" }).click();
+    await page.getByRole("menuitem", { name: "CSV", exact: true }).click();
   });
   const records = csvRecords(csv.bytes.toString("utf8"));
   expect(records).toHaveLength(postgresValues.length);
