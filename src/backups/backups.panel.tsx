@@ -7,13 +7,11 @@ import { useEffect, useState } from "react";
 import { backupHref } from "@/backups/backup-href";
 import { BackUpButton } from "@/backups/back-up-button";
 import { BackupBadges } from "@/backups/backup-badges";
-import { KeptRestores } from "@/backups/kept-restores";
+import { BesideBackups } from "@/backups/beside-backups";
 import type { BackupRights } from "@/backups/rights";
-import { ScheduleLine } from "@/backups/schedule-line";
 import { timelineOf } from "@/backups/timeline-of";
 import { useBackupActions } from "@/backups/use-backup-actions";
 import type { BackupSummary } from "@/backups/backups.schema";
-import { WaitingApprovals } from "@/backups/waiting-approvals";
 import { EngineMark } from "@/components/engine-mark";
 import { QueryError } from "@/components/query-error";
 import { CountBadge, type Environment } from "@/components/ui/badge";
@@ -37,6 +35,7 @@ const TimelineLegend = dynamic(() => import("@/components/ui/timeline").then((mo
 const loadRunningJob = () => import("@/backups/running-job");
 const RunningJob = dynamic(() => loadRunningJob().then((module) => module.RunningJob), { ssr: false });
 
+const ScheduleLine = dynamic(() => import("@/backups/schedule-line").then((module) => module.ScheduleLine), { ssr: false });
 const UploadPanel = dynamic(() => import("@/backups/upload-panel").then((module) => module.UploadPanel), { ssr: false });
 
 const SHOW = ["all", "verified", "proved", "failed"] as const;
@@ -60,12 +59,7 @@ export function BackupsPanel({ engine, connection, environment, may, uploadBytes
   return (
     <div className="flex flex-col gap-3.5 p-4 max-md:p-3">
       <BackupsView
-        kept={
-          <>
-            <WaitingApprovals engine={engine} connection={connection} environment={environment} />
-            <KeptRestores engine={engine} connection={connection} environment={environment} mayRestore={may.restore} />
-          </>
-        }
+        kept={<BesideBackups engine={engine} connection={connection} environment={environment} mayRestore={may.restore} />}
         query={query}
         backups={query.data?.backups}
         may={may}

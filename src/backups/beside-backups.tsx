@@ -1,0 +1,32 @@
+"use client";
+import dynamic from "next/dynamic";
+import { useApprovals } from "@/backups/use-approval";
+import { useKeptRestores } from "@/backups/use-kept-restore";
+import type { Environment } from "@/components/ui/badge";
+import type { EngineId } from "@/engines";
+
+/** Their place is kept while they come: the list below must not jump. */
+const place = () => <div className="h-24" />;
+const WaitingApprovals = dynamic(() => import("@/backups/waiting-approvals").then((module) => module.WaitingApprovals), { ssr: false, loading: place });
+const KeptRestores = dynamic(() => import("@/backups/kept-restores").then((module) => module.KeptRestores), { ssr: false, loading: place });
+
+interface BesideBackupsProps {
+  engine: EngineId;
+  connection: string;
+  environment: Environment;
+  mayRestore: boolean;
+}
+
+/** What waits for a second person, and what restores keep for undo. Most of the time there is neither, so their code comes when there is. */
+export function BesideBackups({ engine, connection, environment, mayRestore }: BesideBackupsProps) {
+  const approvals = useApprovals(engine, connection).data?.approvals ?? [];
+  const restores = useKeptRestores(engine, connection).data?.restores ?? [];
+  return (
+    <>
+      {approvals.length > 0 ? <WaitingApprovals engine={engine} connection={connection} environment={environment} /> : null}
+      {restores.some(({ state }) => state !== "dropped") ? (
+        <KeptRestores engine={engine} connection={connection} environment={environment} mayRestore={mayRestore} />
+      ) : null}
+    </>
+  );
+}
