@@ -1,5 +1,5 @@
 "use client";
-import { Ellipsis, FileUp, RotateCcw } from "lucide-react";
+import { FileUp } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { parseAsStringLiteral, useQueryState } from "nuqs";
@@ -10,13 +10,11 @@ import { BackupBadges } from "@/backups/backup-badges";
 import { BesideBackups } from "@/backups/beside-backups";
 import type { BackupRights } from "@/backups/rights";
 import { timelineOf } from "@/backups/timeline-of";
-import { useBackupActions } from "@/backups/use-backup-actions";
 import type { BackupSummary } from "@/backups/backups.schema";
 import { EngineMark } from "@/components/engine-mark";
 import { QueryError } from "@/components/query-error";
 import { CountBadge, type Environment } from "@/components/ui/badge";
-import { Button, ButtonLink, IconButton } from "@/components/ui/button";
-import { Menu } from "@/components/ui/menu";
+import { Button, ButtonLink } from "@/components/ui/button";
 import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { Segmented } from "@/components/ui/segmented";
@@ -36,6 +34,10 @@ const loadRunningJob = () => import("@/backups/running-job");
 const RunningJob = dynamic(() => loadRunningJob().then((module) => module.RunningJob), { ssr: false });
 
 const ScheduleLine = dynamic(() => import("@/backups/schedule-line").then((module) => module.ScheduleLine), { ssr: false });
+const BackupMenu = dynamic(() => import("@/backups/backup-menu").then((module) => module.BackupMenu), {
+  ssr: false,
+  loading: () => <span className="size-7 shrink-0" />,
+});
 const UploadPanel = dynamic(() => import("@/backups/upload-panel").then((module) => module.UploadPanel), { ssr: false });
 
 const SHOW = ["all", "verified", "proved", "failed"] as const;
@@ -217,7 +219,6 @@ function BackupTable({ backups, may, withConnection }: { backups: readonly Backu
 }
 
 function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may: BackupRights; withConnection: boolean }) {
-  const actions = useBackupActions(backup);
   const took = backup.finishedAt === null ? null : (Date.parse(backup.finishedAt) - Date.parse(backup.startedAt)) / 1000;
   const complete = backup.state === "complete";
   return (
@@ -274,30 +275,10 @@ function BackupRow({ backup, may, withConnection }: { backup: BackupSummary; may
         <span className="inline-flex items-center gap-1">
           {complete && may.restore ? (
             <ButtonLink size="sm" className="max-md:hidden" href={backupHref(backup, "/restore")}>
-              <RotateCcw aria-hidden className="sr-only" />
               Restore
             </ButtonLink>
           ) : null}
-          <Menu
-            align="end"
-            trigger={
-              <IconButton label={`More about the backup ${backup.id}`} size="sm">
-                <Ellipsis aria-hidden />
-              </IconButton>
-            }
-            items={[
-              { label: "Open", href: backupHref(backup) },
-              ...(complete && may.restore ? [{ label: "Restore", href: backupHref(backup, "/restore") }] : []),
-              { label: "Open job", href: `/jobs/${backup.jobId}` },
-              ...(complete && may.backup ? [{ label: "Verify again", onSelect: actions.verify }] : []),
-              ...(complete && may.download
-                ? [
-                    { label: "Download", onSelect: actions.download },
-                    { label: "Download manifest", onSelect: actions.downloadManifest },
-                  ]
-                : []),
-            ]}
-          />
+          <BackupMenu backup={backup} may={may} />
         </span>
       </TableCell>
     </TableRow>

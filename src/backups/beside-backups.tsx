@@ -23,7 +23,9 @@ export function BesideBackups({ engine, connection, environment, mayRestore }: B
   const restores = useKeptRestores(engine, connection).data?.restores ?? [];
   return (
     <>
-      {approvals.length > 0 ? <WaitingApprovals engine={engine} connection={connection} environment={environment} /> : null}
+      {approvals.some(({ state, isMine }) => state === "waiting" || (state === "approved" && isMine)) ? (
+        <WaitingApprovals engine={engine} connection={connection} environment={environment} />
+      ) : null}
       {restores.some(({ state }) => state !== "dropped") ? (
         <KeptRestores engine={engine} connection={connection} environment={environment} mayRestore={mayRestore} />
       ) : null}
