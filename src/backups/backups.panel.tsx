@@ -7,7 +7,6 @@ import { useEffect, useState } from "react";
 import { backupHref } from "@/backups/backup-href";
 import { BackUpButton } from "@/backups/back-up-button";
 import { BackupBadges } from "@/backups/backup-badges";
-import { BesideBackups } from "@/backups/beside-backups";
 import type { BackupRights } from "@/backups/rights";
 import { timelineOf } from "@/backups/timeline-of";
 import type { BackupSummary } from "@/backups/backups.schema";
@@ -34,6 +33,7 @@ const loadRunningJob = () => import("@/backups/running-job");
 const RunningJob = dynamic(() => loadRunningJob().then((module) => module.RunningJob), { ssr: false });
 
 const ScheduleLine = dynamic(() => import("@/backups/schedule-line").then((module) => module.ScheduleLine), { ssr: false });
+const BesideBackups = dynamic(() => import("@/backups/beside-backups").then((module) => module.BesideBackups), { ssr: false });
 const BackupMenu = dynamic(() => import("@/backups/backup-menu").then((module) => module.BackupMenu), {
   ssr: false,
   loading: () => <span className="size-7 shrink-0" />,
