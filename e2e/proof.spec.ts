@@ -45,7 +45,7 @@ test.afterAll(async () => {
 test("a backup is looked into, compared with live, and proved", async ({ adminPage: page }) => {
   test.setTimeout(120_000);
   await page.goto(`${home}/backups`);
-  await backUp(page);
+  await backUp(page, { mayBeQuick: true });
 
   await page.getByRole("button", { name: "notes", exact: true }).click();
   const inside = page.getByRole("dialog");
@@ -108,7 +108,7 @@ test("with the rule of two a restore waits for another person, who is told and a
   test.setTimeout(180_000);
   const other = await addPerson("admin");
   await page.goto(`${home}/backups`);
-  await backUp(page);
+  await backUp(page, { mayBeQuick: true });
   inFile(live, (db) => db.exec("INSERT INTO tags VALUES ('late')"));
   const backup = page.url();
 
