@@ -79,7 +79,8 @@ export async function catalogue(db: Db): Promise<Record<string, unknown>> {
   return found;
 }
 
-function indexText(index: Buffer): string {
+/** Fields in words, in their order, without what differs by nature. */
+export function indexText(index: Buffer): string {
   const fields: string[] = [];
   const reader = new ElementReader(index);
   while (reader.next()) if (!["ns", "v"].includes(reader.name())) fields.push(`${reader.name()}=${valueToEjson(reader.value())}`);
