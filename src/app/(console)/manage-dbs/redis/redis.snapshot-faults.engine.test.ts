@@ -11,7 +11,7 @@ import { redisBackup } from "./redis.backup";
 import { closeAll } from "./redis.client";
 import { withSnapshot } from "./redis.sync-client";
 import { alteredArtefact, testDir, testJob, writeSnapshotArtefact, type TestJob } from "./redis.test-artefact";
-import { startRedis, type TestRedis } from "./redis.test-server";
+import { childrenOf, startRedis, type TestRedis } from "./redis.test-server";
 
 let server: TestRedis;
 let dir: Awaited<ReturnType<typeof testDir>>;
@@ -104,7 +104,7 @@ describe("a snapshot that cannot be finished", () => {
   it("rejects when the server dies, whole or only its child", async () => {
     const slow = await slowServer();
     try {
-      const endChild = onceKeysCome(() => void killChildOf(slow.process.pid ?? 0));
+      const endChild = onceKeysCome(() => void signalChildOf(slow, "SIGKILL"));
       await expect(write(slow, endChild)).rejects.toMatchObject({ code: "UNREACHABLE" });
       const endServer = onceKeysCome(() => void slow.process.kill("SIGKILL"));
       await expect(write(slow, endServer)).rejects.toMatchObject({ code: "UNREACHABLE" });
@@ -123,7 +123,7 @@ describe("a snapshot that cannot be finished", () => {
         for await (const chunk of chunks) {
           if (bytes === 0) {
             slow.process.kill("SIGSTOP");
-            await stopChildOf(slow.process.pid ?? 0);
+            await signalChildOf(slow, "SIGSTOP");
           }
           bytes += chunk.length;
         }
@@ -131,8 +131,10 @@ describe("a snapshot that cannot be finished", () => {
       });
       await expect(receiving).rejects.toMatchObject({ code: "TIMEOUT", message: expect.stringContaining("nothing for 0.3 seconds") });
     } finally {
-      slow.process.kill("SIGCONT");
+      const children = await childrenOf(slow.process);
       await slow.stop();
+      // A stopped child that is left behind would stand for ever.
+      for (const pid of children) await expect.poll(() => stateOf(pid), { timeout: 20_000 }).toBe("ended");
     }
   });
 
@@ -303,17 +305,15 @@ describe("under write load", () => {
   });
 });
 
-async function childrenOf(pid: number): Promise<number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
-  return text.split(" ").filter(Boolean).map(Number);
+/** Where nobody asks for the end of an orphan it stays as a zombie (Z), which is an end too. */
+async function stateOf(pid: number): Promise<string> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "State:\tZ");
+  const state = /^State:\t(\w)/m.exec(status)?.[1] ?? "unknown";
+  return state === "Z" ? "ended" : state;
 }
 
-async function killChildOf(pid: number): Promise<void> {
-  for (const child of await childrenOf(pid)) process.kill(child, "SIGKILL");
-}
-
-async function stopChildOf(pid: number): Promise<void> {
-  for (const child of await childrenOf(pid)) process.kill(child, "SIGSTOP");
+async function signalChildOf(server: TestRedis, name: NodeJS.Signals): Promise<void> {
+  for (const child of await childrenOf(server.process)) process.kill(child, name);
 }
 
 function hangUpOnSync(client: Socket, port: number): void {

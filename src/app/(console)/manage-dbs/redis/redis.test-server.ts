@@ -1,7 +1,7 @@
 /** A redis-server of one test file: free port, own directory, ended with the test. Not shared, so it may be flushed and killed. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -73,10 +73,30 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** With its children: one that a test stopped would outlive it for ever, because it never notices. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
+  // A stopped server forks no more, so none comes after the list.
+  child.kill("SIGSTOP");
+  const children = await childrenOf(child);
   child.kill("SIGKILL");
+  for (const pid of children) signal(pid, "SIGKILL");
   await once(child, "exit");
+}
+
+/** Process ids of what a server has forked and not yet ended: the writer of a snapshot. */
+export async function childrenOf({ pid }: ChildProcess): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  return text.split(" ").filter(Boolean).map(Number);
+}
+
+/** It may have ended by itself meanwhile. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }
 
 async function untilAnswers(port: number): Promise<void> {
