@@ -23,7 +23,7 @@ import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import { ENGINES, type EngineId } from "@/engines";
-import { formatBytes, formatCount, formatDuration } from "@/lib/format";
+import { capitalised, formatBytes, formatCount, formatDuration } from "@/lib/format";
 import { trpc } from "@/trpc/client";
 
 const RunningJob = dynamic(() => import("@/backups/running-job").then((module) => module.RunningJob), { ssr: false });
@@ -111,7 +111,7 @@ function Head({ backup, connection, may, onLookInside }: HeadProps) {
   const facts = [
     { label: "Size", value: backup.bytes === null ? "none" : formatBytes(backup.bytes) },
     { label: "Objects", value: formatCount(backup.objectCount ?? 0) },
-    { label: many.charAt(0).toUpperCase() + many.slice(1), value: formatCount(backup.itemCount ?? 0) },
+    { label: capitalised(many), value: formatCount(backup.itemCount ?? 0) },
     { label: "Consistency", value: backup.consistency ?? "none" },
     { label: "Took", value: took === null ? "running" : formatDuration(took) },
     { label: "Server", value: backup.serverVersion ?? "not known" },

@@ -13,7 +13,7 @@ import { Segmented } from "@/components/ui/segmented";
 import { EmptyState } from "@/components/ui/states";
 import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { ENGINES } from "@/engines";
-import { formatBytes, formatCount, formatDifference } from "@/lib/format";
+import { capitalised, formatBytes, formatCount, formatDifference } from "@/lib/format";
 import { trpc } from "@/trpc/client";
 
 const SHOWN_FIRST = 50;
@@ -139,7 +139,7 @@ interface ObjectTableProps {
 
 function ObjectTable({ rows, backup, estimated, isCompared, onOpen }: ObjectTableProps) {
   const { many } = ENGINES[backup.engine].itemWord;
-  const items = many.charAt(0).toUpperCase() + many.slice(1);
+  const items = capitalised(many);
   return (
     <Table label="Objects of this backup">
       <TableHead>

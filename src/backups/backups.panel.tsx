@@ -19,9 +19,9 @@ import { RelativeTime } from "@/components/ui/relative-time";
 import { Segmented } from "@/components/ui/segmented";
 import { TableSkeleton } from "@/components/ui/skeleton";
 import { EmptyState } from "@/components/ui/states";
-import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { ENGINES, type EngineId } from "@/engines";
-import { formatBytes, formatCount, formatCounted, formatDuration } from "@/lib/format";
+import { capitalised, formatBytes, formatCount, formatCounted, formatDuration } from "@/lib/format";
 import { PASSIVE, trpc } from "@/trpc/client";
 
 const BackupTimeline = dynamic(() => import("@/components/ui/timeline").then((module) => module.BackupTimeline), {
@@ -153,7 +153,7 @@ function BackupsView({ query, backups, may, action, running, kept, schedules, wi
                 name="show"
                 value={show}
                 onChange={(value) => void setShow(value)}
-                options={SHOW.map((value) => ({ value, label: value.charAt(0).toUpperCase() + value.slice(1) }))}
+                options={SHOW.map((value) => ({ value, label: capitalised(value) }))}
               />
               {action}
             </span>
@@ -204,9 +204,7 @@ function BackupTable({ backups, may, withConnection }: { backups: readonly Backu
           </ColumnHead>
           <ColumnHead className="max-lg:hidden">Consistency</ColumnHead>
           <ColumnHead className="max-lg:hidden">Stored in</ColumnHead>
-          <ColumnHead>
-            <span className="sr-only">What to do</span>
-          </ColumnHead>
+          <ActionsHead />
         </tr>
       </TableHead>
       <tbody>

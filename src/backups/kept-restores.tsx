@@ -12,7 +12,7 @@ import { Menu } from "@/components/ui/menu";
 import { Note } from "@/components/ui/note";
 import { Panel, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
-import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import type { EngineId } from "@/engines";
 import { formatBytes } from "@/lib/format";
 
@@ -64,9 +64,7 @@ export function KeptRestores({ engine, connection, environment, mayRestore }: Ke
                 <ColumnHead>Live now</ColumnHead>
                 <ColumnHead className="max-md:hidden">Kept aside</ColumnHead>
                 <ColumnHead className="max-md:hidden">Until</ColumnHead>
-                <ColumnHead>
-                  <span className="sr-only">What to do</span>
-                </ColumnHead>
+                <ActionsHead />
               </tr>
             </TableHead>
             <tbody>

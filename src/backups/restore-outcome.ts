@@ -19,5 +19,3 @@ export function outcomeOf(job: Pick<JobView, "outcome">): RestoreOutcome {
   const empty: RestoreOutcome = { word: "", place: "", target: "", openConnection: null, restoreId: null, objects: [], skipped: [], phases: [], note: "" };
   return { ...empty, ...(job.outcome as Partial<RestoreOutcome> | null) };
 }
-
-export const capitalised = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);

@@ -9,7 +9,7 @@ import { Segmented } from "@/components/ui/segmented";
 import { EmptyState } from "@/components/ui/states";
 import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { ENGINES, type EngineId } from "@/engines";
-import { formatCount, formatCounted, formatDifference } from "@/lib/format";
+import { capitalised, formatCount, formatCounted, formatDifference } from "@/lib/format";
 
 const SHOWN_FIRST = 14;
 
@@ -26,7 +26,7 @@ export function RestorePlanObjects({ engine, plan }: { engine: EngineId; plan: R
   const shown = whole ? wanted : wanted.slice(0, SHOWN_FIRST);
   const hidden = wanted.length - shown.length;
   const sum = (of: "inBackup" | "liveNow" | "after") => plan.objects.reduce((total, object) => total + (object[of] ?? 0), 0);
-  const head = itemWord.many.charAt(0).toUpperCase() + itemWord.many.slice(1);
+  const head = capitalised(itemWord.many);
   return (
     <Panel className="self-start">
       <PanelHead

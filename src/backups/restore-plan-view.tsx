@@ -1,7 +1,6 @@
 "use client";
 import { CircleCheck, CircleX, TriangleAlert, Undo2 } from "lucide-react";
 import type { RestorePlan } from "@/backups/engine";
-import { capitalised } from "@/backups/restore-outcome";
 import { RestorePlanObjects } from "@/backups/restore-plan-objects";
 import { isEstimated, lossOf } from "@/backups/restore-choice";
 import { Badge, type Environment, StateBadge } from "@/components/ui/badge";
@@ -10,7 +9,7 @@ import { KeyValueList } from "@/components/ui/key-value-list";
 import { Note } from "@/components/ui/note";
 import { ListRow, Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { ENGINES, type EngineId } from "@/engines";
-import { formatBytes, formatCount, formatCounted } from "@/lib/format";
+import { capitalised, formatBytes, formatCount, formatCounted } from "@/lib/format";
 
 const SIGN = {
   pass: <CircleCheck className="text-green" aria-label="fits" />,

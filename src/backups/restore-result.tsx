@@ -2,7 +2,7 @@
 import { ArrowUpRight, SkipForward } from "lucide-react";
 import type { JobView } from "@/backups/backups.schema";
 import { ComparedTable } from "@/backups/compared-table";
-import { capitalised, outcomeOf, type RestoreOutcome } from "@/backups/restore-outcome";
+import { outcomeOf, type RestoreOutcome } from "@/backups/restore-outcome";
 import { UndoCard } from "@/backups/undo-card";
 import { useKeptRestores } from "@/backups/use-kept-restore";
 import { Avatar } from "@/components/ui/avatar";
@@ -13,7 +13,7 @@ import { ListRow, Panel, PanelBody, PanelFoot, PanelHead } from "@/components/ui
 import { RelativeTime } from "@/components/ui/relative-time";
 import { PhaseList } from "@/components/ui/stepper";
 import { ENGINES, type EngineId } from "@/engines";
-import { formatCount, formatCounted, formatDuration } from "@/lib/format";
+import { capitalised, formatCount, formatCounted, formatDuration } from "@/lib/format";
 
 interface RestoreResultProps {
   engine: EngineId;

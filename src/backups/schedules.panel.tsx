@@ -18,7 +18,7 @@ import { Panel, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { TableSkeleton } from "@/components/ui/skeleton";
 import { EmptyState } from "@/components/ui/states";
-import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { useToast } from "@/components/ui/toast";
 import type { EngineId } from "@/engines";
 import { PASSIVE, trpc } from "@/trpc/client";
@@ -65,9 +65,7 @@ export function SchedulesPanel({ engine, connection, environment, may }: Schedul
                 <ColumnHead>Next</ColumnHead>
                 <ColumnHead className="max-md:hidden">Last run</ColumnHead>
                 <ColumnHead className="max-lg:hidden">By</ColumnHead>
-                <ColumnHead>
-                  <span className="sr-only">What to do</span>
-                </ColumnHead>
+                <ActionsHead />
               </tr>
             </TableHead>
             <tbody>

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  capitalised,
   formatBytes,
   formatClock,
   formatCount,
@@ -125,4 +126,13 @@ describe("times", () => {
     expect(formatDateTime("2026-09-01T08:36:47Z", "Europe/Berlin")).toBe("Tue 1 Sep 2026, 10:36");
     expect(formatClock("2026-11-23T08:36:47Z", "UTC")).toBe("08:36:47");
   });
+});
+
+it.each([
+  ["rows", "Rows"],
+  ["a new file", "A new file"],
+  ["éléments", "Éléments"],
+  ["", ""],
+])("begins %s with a capital letter", (words, expected) => {
+  expect(capitalised(words)).toBe(expected);
 });

@@ -211,3 +211,6 @@ export function formatMoment(time: Date | string, now: Date, timeZone?: string):
 export function formatCounted(count: number, word: { one: string; many: string }, options: CountOptions = {}): string {
   return `${formatCount(count, options)} ${count === 1 ? word.one : word.many}`;
 }
+
+/** The first letter large: "all rows" at the beginning of a sentence. */
+export const capitalised = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);

@@ -1,6 +1,7 @@
 import { ENGINES, ENGINE_IDS, type EngineId, isEngineId } from "@/engines";
 import type { Environment } from "@/components/ui/badge";
 import type { Health } from "@/components/ui/health-dot";
+import { capitalised } from "@/lib/format";
 
 /** What the shell knows of a connection. */
 export interface ShellConnection {
@@ -34,7 +35,7 @@ export interface ShellLocation {
 const words: Record<string, string> = { "manage-dbs": "Manage databases", restore: "Restore" };
 
 function labelOf(segment: string): string {
-  return words[segment] ?? (segment.charAt(0).toUpperCase() + segment.slice(1)).replaceAll("-", " ");
+  return words[segment] ?? capitalised(segment).replaceAll("-", " ");
 }
 
 function decode(segment: string): string {

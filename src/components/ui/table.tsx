@@ -29,6 +29,15 @@ export function ColumnHead({ number = false, className, scope = "col", ...rest }
   return <th scope={scope} className={classNames("h-8 px-3 font-medium whitespace-nowrap", edges, number ? "text-right" : "text-left", className)} {...rest} />;
 }
 
+/** The head of the last column, of buttons and menus: its name is for screen readers alone. */
+export function ActionsHead() {
+  return (
+    <ColumnHead>
+      <span className="sr-only">What to do</span>
+    </ColumnHead>
+  );
+}
+
 export interface TableRowProps extends ComponentProps<"tr"> {
   selected?: boolean;
   /** Rows of 33 px. */

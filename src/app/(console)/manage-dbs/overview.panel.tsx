@@ -17,7 +17,7 @@ import { StatTile } from "@/components/ui/stat-tile";
 import { EmptyState } from "@/components/ui/states";
 import { TimelineStrip } from "@/components/ui/timeline";
 import { ENGINES, type EngineId } from "@/engines";
-import { formatBytes, formatCount } from "@/lib/format";
+import { capitalised, formatBytes, formatCount } from "@/lib/format";
 import { PASSIVE, type RouterOutputs, trpc } from "@/trpc/client";
 
 type Overview = RouterOutputs["sqlite"]["overview"];
@@ -167,7 +167,7 @@ function LargestPanel({ engine, connection, overview }: { engine: EngineId; conn
             onChange={setBy}
             options={[
               { value: "bytes", label: "Size" },
-              { value: "count", label: itemWord.many.charAt(0).toUpperCase() + itemWord.many.slice(1) },
+              { value: "count", label: capitalised(itemWord.many) },
             ]}
           />
         }

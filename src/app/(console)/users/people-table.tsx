@@ -9,7 +9,7 @@ import { IconButton } from "@/components/ui/button";
 import { Menu } from "@/components/ui/menu";
 import { RelativeTime, useNow } from "@/components/ui/relative-time";
 import { Select } from "@/components/ui/select";
-import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { useToast } from "@/components/ui/toast";
 import { formatClock } from "@/lib/format";
 import { type Role, ROLES } from "@/lib/rights";
@@ -37,9 +37,7 @@ export function PeopleTable({ users }: { users: readonly User[] }) {
               Tokens
             </ColumnHead>
             <ColumnHead className="max-md:hidden">Since</ColumnHead>
-            <ColumnHead>
-              <span className="sr-only">What to do</span>
-            </ColumnHead>
+            <ActionsHead />
           </tr>
         </TableHead>
         <tbody>

@@ -5,7 +5,7 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { TableSkeleton } from "@/components/ui/skeleton";
-import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { useToast } from "@/components/ui/toast";
 import { browserName } from "@/lib/browser-name";
 import { type RouterOutputs, trpc } from "@/trpc/client";
@@ -53,11 +53,7 @@ export function SessionsTable({ sessions, withPerson = false, onEnd, ending = nu
           <ColumnHead>Address</ColumnHead>
           <ColumnHead>Last used</ColumnHead>
           <ColumnHead className="max-md:hidden">Began</ColumnHead>
-          {onEnd ? (
-            <ColumnHead>
-              <span className="sr-only">What to do</span>
-            </ColumnHead>
-          ) : null}
+          {onEnd ? <ActionsHead /> : null}
         </tr>
       </TableHead>
       <tbody>

@@ -6,7 +6,7 @@ import { Button } from "@/components/ui/button";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { TableSkeleton } from "@/components/ui/skeleton";
 import { EmptyState } from "@/components/ui/states";
-import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { useToast } from "@/components/ui/toast";
 import { type RouterOutputs, trpc } from "@/trpc/client";
 
@@ -53,9 +53,7 @@ export function TokensTable({ tokens, withPerson = false, onRevoke, revoking }: 
           <ColumnHead>Last used</ColumnHead>
           <ColumnHead>Ends</ColumnHead>
           <ColumnHead className="max-md:hidden">Made</ColumnHead>
-          <ColumnHead>
-            <span className="sr-only">What to do</span>
-          </ColumnHead>
+          <ActionsHead />
         </tr>
       </TableHead>
       <tbody>

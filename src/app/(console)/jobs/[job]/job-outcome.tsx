@@ -1,12 +1,12 @@
 "use client";
 import dynamic from "next/dynamic";
 import { backupHref } from "@/backups/backup-href";
-import { capitalised, outcomeOf } from "@/backups/restore-outcome";
+import { outcomeOf } from "@/backups/restore-outcome";
 import { ButtonLink } from "@/components/ui/button";
 import { Note, ResultBanner } from "@/components/ui/note";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import { ENGINES, type EngineId } from "@/engines";
-import { formatCounted } from "@/lib/format";
+import { capitalised, formatCounted } from "@/lib/format";
 import { jobText } from "@/lib/job-words";
 import type { RouterOutputs } from "@/trpc/client";
 

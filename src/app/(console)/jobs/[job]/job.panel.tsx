@@ -11,7 +11,7 @@ import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import { ENGINES, type EngineId } from "@/engines";
-import { formatDuration } from "@/lib/format";
+import { capitalised, formatDuration } from "@/lib/format";
 import { jobText, jobTitle } from "@/lib/job-words";
 import { type RouterOutputs, trpc } from "@/trpc/client";
 import { JOB_BADGE } from "../jobs.panel";
@@ -93,7 +93,7 @@ function facts(job: Job) {
     ...(job.endedAt === null ? [] : [{ label: "Ended", value: <RelativeTime time={job.endedAt} show="exact" /> }]),
     ...(took === null ? [] : [{ label: "Took", value: took }]),
     ...Object.entries(job.request).map(([label, value]) => ({
-      label: FACT_LABELS[label] ?? label.charAt(0).toUpperCase() + label.slice(1),
+      label: FACT_LABELS[label] ?? capitalised(label),
       value: asText(value),
       mono: true,
     })),

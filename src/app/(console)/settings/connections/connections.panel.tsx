@@ -11,7 +11,7 @@ import { Menu } from "@/components/ui/menu";
 import { PageBody, PageHeader } from "@/components/ui/page-header";
 import { Panel, PanelHead } from "@/components/ui/panel";
 import { TableSkeleton } from "@/components/ui/skeleton";
-import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
+import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { useToast } from "@/components/ui/toast";
 import { ENGINES } from "@/engines";
 import { type RouterOutputs, trpc } from "@/trpc/client";
@@ -66,9 +66,7 @@ function ConnectionTable({
           <ColumnHead>Environment</ColumnHead>
           <ColumnHead className="max-md:hidden">Address</ColumnHead>
           <ColumnHead className="max-md:hidden">Defined in</ColumnHead>
-          <ColumnHead>
-            <span className="sr-only">What to do</span>
-          </ColumnHead>
+          <ActionsHead />
         </tr>
       </TableHead>
       <tbody>
