@@ -6,9 +6,9 @@ import type { Approval } from "@/backups/approvals.schema";
 import { SecondPerson } from "@/backups/second-person";
 import type { LivePlace } from "@/backups/live-place";
 import { isEstimated, lossOf } from "@/backups/restore-choice";
+import { ErrorNote } from "@/components/error-note";
 import { ReauthenticateField } from "@/components/reauthenticate-field";
 import { type Environment } from "@/components/ui/badge";
-import { Note } from "@/components/ui/note";
 import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { TypedName } from "@/components/ui/typed-name";
 import { ENGINES, type EngineId } from "@/engines";
@@ -76,11 +76,7 @@ export function RestoreConfirm({ engine, environment, live, input, plan, isTwoPe
           <PanelBody className="flex flex-col gap-3 py-4">
             <TypedName id="typed" expected={target} value={typed} onChange={setTyped} serverChecks autoFocus />
             {needsPassword ? <ReauthenticateField value={password} onChange={setPassword} /> : null}
-            {problem ? (
-              <Note tone="red" role="alert" title={problem.message}>
-                {problem.data?.fix}
-              </Note>
-            ) : null}
+            <ErrorNote error={problem} />
           </PanelBody>
         </Panel>
         {isTwoPerson ? <SecondPerson engine={engine} connection={input.connection} request={request} /> : null}

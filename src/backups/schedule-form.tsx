@@ -2,10 +2,8 @@
 import { useDeferredValue, useId, useState } from "react";
 import { cronOf, simpleTime, type SimpleTime } from "@/backups/cron-words";
 import type { Schedule } from "@/backups/schedules.schema";
-import { Button } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
+import { FormDialog } from "@/components/form-dialog";
 import { Field, Input } from "@/components/ui/input";
-import { Note } from "@/components/ui/note";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { Segmented } from "@/components/ui/segmented";
 import { Select } from "@/components/ui/select";
@@ -51,137 +49,117 @@ export function ScheduleForm({ engine, connection, schedule, open, onClose, onSa
       enabled: schedule?.enabled ?? true,
     });
   return (
-    <Dialog
+    <FormDialog
       open={open}
-      onOpenChange={(next) => !next && onClose()}
       title={schedule ? "Change the schedule" : "Add a schedule"}
-      foot={
-        <>
-          <Button variant="ghost" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button variant="primary" type="submit" form={id} busy={save.isPending}>
-            {schedule ? "Save the schedule" : "Add schedule"}
-          </Button>
-        </>
-      }
+      action={schedule ? "Save the schedule" : "Add schedule"}
+      busy={save.isPending}
+      error={save.error}
+      onClose={onClose}
+      onSubmit={submit}
     >
-      <form
-        id={id}
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!save.isPending) submit();
-        }}
-      >
-        <div className="flex flex-wrap items-center gap-3">
-          <Segmented
-            label="What runs"
-            name="schedule-kind"
-            value={kind}
-            onChange={setKind}
-            options={[
-              { value: "backup", label: "Backup" },
-              { value: "drill", label: "Proof drill" },
-            ]}
-          />
-          <span className="text-12 text-fg-2">
-            {kind === "backup" ? "read back whole each time" : "restores the newest verified backup aside, compares it, drops it"}
-          </span>
-        </div>
-        <div className="flex flex-wrap items-end gap-3">
-          <Field id={`${id}-every`} label="When">
-            <Select
-              id={`${id}-every`}
-              value={cronText === null ? time.every : "cron"}
-              onChange={(event) => {
-                const every = event.target.value as keyof typeof EVERY;
-                if (every === "cron") setCronText(cron);
-                else {
-                  setCronText(null);
-                  setTime({ ...time, every });
-                }
-              }}
-            >
-              {Object.entries(EVERY).map(([value, label]) => (
-                <option key={value} value={value}>
-                  {label}
-                </option>
-              ))}
-            </Select>
+      <div className="flex flex-wrap items-center gap-3">
+        <Segmented
+          label="What runs"
+          name="schedule-kind"
+          value={kind}
+          onChange={setKind}
+          options={[
+            { value: "backup", label: "Backup" },
+            { value: "drill", label: "Proof drill" },
+          ]}
+        />
+        <span className="text-12 text-fg-2">
+          {kind === "backup" ? "read back whole each time" : "restores the newest verified backup aside, compares it, drops it"}
+        </span>
+      </div>
+      <div className="flex flex-wrap items-end gap-3">
+        <Field id={`${id}-every`} label="When">
+          <Select
+            id={`${id}-every`}
+            value={cronText === null ? time.every : "cron"}
+            onChange={(event) => {
+              const every = event.target.value as keyof typeof EVERY;
+              if (every === "cron") setCronText(cron);
+              else {
+                setCronText(null);
+                setTime({ ...time, every });
+              }
+            }}
+          >
+            {Object.entries(EVERY).map(([value, label]) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </Select>
+        </Field>
+        {cronText !== null ? (
+          <Field id={`${id}-cron`} label="Minute, hour, day, month, weekday" className="grow">
+            <Input id={`${id}-cron`} mono required maxLength={100} value={cronText} onChange={(event) => setCronText(event.target.value)} />
           </Field>
-          {cronText !== null ? (
-            <Field id={`${id}-cron`} label="Minute, hour, day, month, weekday" className="grow">
-              <Input id={`${id}-cron`} mono required maxLength={100} value={cronText} onChange={(event) => setCronText(event.target.value)} />
-            </Field>
-          ) : (
-            <SimpleFields id={id} time={time} onChange={(change) => setTime({ ...time, ...change })} />
-          )}
-          <Field id={`${id}-zone`} label="Time zone" className="grow">
-            <Input id={`${id}-zone`} required maxLength={60} value={timeZone} onChange={(event) => setTimeZone(event.target.value)} list={`${id}-zones`} />
-            <datalist id={`${id}-zones`}>
-              {["UTC", ...Intl.supportedValuesOf("timeZone")].map((zone) => (
-                <option key={zone} value={zone} />
-              ))}
-            </datalist>
+        ) : (
+          <SimpleFields id={id} time={time} onChange={(change) => setTime({ ...time, ...change })} />
+        )}
+        <Field id={`${id}-zone`} label="Time zone" className="grow">
+          <Input id={`${id}-zone`} required maxLength={60} value={timeZone} onChange={(event) => setTimeZone(event.target.value)} list={`${id}-zones`} />
+          <datalist id={`${id}-zones`}>
+            {["UTC", ...Intl.supportedValuesOf("timeZone")].map((zone) => (
+              <option key={zone} value={zone} />
+            ))}
+          </datalist>
+        </Field>
+      </div>
+      <p className="min-h-10 text-12 text-fg-2" aria-live="polite">
+        {preview.error ? (
+          <span className="text-red-text">{[preview.error.message, preview.error.data?.fix].filter(Boolean).join(". ")}</span>
+        ) : (
+          <>
+            Next:{" "}
+            {preview.data?.nextRuns.slice(0, 3).map((run, index) => (
+              <span key={run}>
+                {index > 0 ? " · " : ""}
+                <RelativeTime time={run} show="moment" />
+              </span>
+            ))}
+          </>
+        )}
+      </p>
+      {kind === "backup" ? (
+        <fieldset className="flex flex-wrap gap-3">
+          <legend className="mb-1.5 text-13 font-medium">Its backups are kept while they are</legend>
+          <Field id={`${id}-last`} label="among the last">
+            <Input
+              id={`${id}-last`}
+              type="number"
+              min={1}
+              max={1000}
+              placeholder="no limit"
+              end="backups"
+              value={keepLast}
+              onChange={(event) => setKeepLast(event.target.value)}
+            />
           </Field>
-        </div>
-        <p className="min-h-10 text-12 text-fg-2" aria-live="polite">
-          {preview.error ? (
-            <span className="text-red-text">{[preview.error.message, preview.error.data?.fix].filter(Boolean).join(". ")}</span>
-          ) : (
-            <>
-              Next:{" "}
-              {preview.data?.nextRuns.slice(0, 3).map((run, index) => (
-                <span key={run}>
-                  {index > 0 ? " · " : ""}
-                  <RelativeTime time={run} show="moment" />
-                </span>
-              ))}
-            </>
-          )}
-        </p>
-        {kind === "backup" ? (
-          <fieldset className="flex flex-wrap gap-3">
-            <legend className="mb-1.5 text-13 font-medium">Its backups are kept while they are</legend>
-            <Field id={`${id}-last`} label="among the last">
-              <Input
-                id={`${id}-last`}
-                type="number"
-                min={1}
-                max={1000}
-                placeholder="no limit"
-                end="backups"
-                value={keepLast}
-                onChange={(event) => setKeepLast(event.target.value)}
-              />
-            </Field>
-            <Field id={`${id}-days`} label="or younger than">
-              <Input
-                id={`${id}-days`}
-                type="number"
-                min={1}
-                max={3660}
-                placeholder="no rule"
-                end="days"
-                value={keepDays}
-                onChange={(event) => setKeepDays(event.target.value)}
-              />
-            </Field>
-            <p className="basis-full text-12 text-fg-3">
-              {keepLast === "" && keepDays === ""
-                ? "Without a number all are kept."
-                : "Backups by hand and uploads are never deleted by it, nor the last good and the last proved one."}
-            </p>
-          </fieldset>
-        ) : null}
-        {save.error ? (
-          <Note tone="red" role="alert" title={save.error.message}>
-            {save.error.data?.fix}
-          </Note>
-        ) : null}
-      </form>
-    </Dialog>
+          <Field id={`${id}-days`} label="or younger than">
+            <Input
+              id={`${id}-days`}
+              type="number"
+              min={1}
+              max={3660}
+              placeholder="no rule"
+              end="days"
+              value={keepDays}
+              onChange={(event) => setKeepDays(event.target.value)}
+            />
+          </Field>
+          <p className="basis-full text-12 text-fg-3">
+            {keepLast === "" && keepDays === ""
+              ? "Without a number all are kept."
+              : "Backups by hand and uploads are never deleted by it, nor the last good and the last proved one."}
+          </p>
+        </fieldset>
+      ) : null}
+    </FormDialog>
   );
 }
 

@@ -2,11 +2,11 @@
 import { UserCheck } from "lucide-react";
 import { useState } from "react";
 import { useApprovals } from "@/backups/use-approval";
+import { ErrorNote } from "@/components/error-note";
 import type { ReadableError } from "@/components/query-error";
 import { ReauthenticateField } from "@/components/reauthenticate-field";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
-import { Note } from "@/components/ui/note";
 import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import type { EngineId } from "@/engines";
@@ -71,9 +71,7 @@ export function TwoPersons({ engine, connection, mayChange }: TwoPersonsProps) {
       )}
       {problem && !needsPassword ? (
         <PanelBody className="pt-0">
-          <Note tone="red" role="alert" title={problem.message}>
-            {problem.data?.fix}
-          </Note>
+          <ErrorNote error={problem} />
         </PanelBody>
       ) : null}
     </Panel>

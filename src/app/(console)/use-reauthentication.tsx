@@ -1,11 +1,9 @@
 "use client";
 
-import { type ReactNode, useId, useState } from "react";
+import { type ReactNode, useState } from "react";
+import { FormDialog } from "@/components/form-dialog";
 import type { ReadableError } from "@/components/query-error";
 import { ReauthenticateField } from "@/components/reauthenticate-field";
-import { Button } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
-import { Note } from "@/components/ui/note";
 import { useToast } from "@/components/ui/toast";
 import { trpc } from "@/trpc/client";
 
@@ -46,43 +44,19 @@ export function useReauthentication(): Reauthentication {
 }
 
 function ReauthenticateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
-  const id = useId();
   const [password, setPassword] = useState("");
   const reauthenticate = trpc.session.reauthenticate.useMutation({ onSuccess: onDone, onError: () => setPassword("") });
   return (
-    <Dialog
-      open
-      onOpenChange={(open) => !open && onClose()}
+    <FormDialog
       size="sm"
       title="Is it still you?"
-      foot={
-        <>
-          <Button variant="ghost" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button variant="primary" type="submit" form={id} busy={reauthenticate.isPending}>
-            Go on
-          </Button>
-        </>
-      }
+      action="Go on"
+      busy={reauthenticate.isPending}
+      error={reauthenticate.error}
+      onClose={onClose}
+      onSubmit={() => reauthenticate.mutate({ password })}
     >
-      <form
-        id={id}
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          // A form inside a dialog inside a form: the outer one must not hear of it.
-          event.stopPropagation();
-          reauthenticate.mutate({ password });
-        }}
-      >
-        <ReauthenticateField value={password} onChange={setPassword} />
-        {reauthenticate.error ? (
-          <Note tone="red" role="alert" title={reauthenticate.error.message}>
-            {reauthenticate.error.data?.fix}
-          </Note>
-        ) : null}
-      </form>
-    </Dialog>
+      <ReauthenticateField value={password} onChange={setPassword} />
+    </FormDialog>
   );
 }

@@ -2,8 +2,8 @@
 
 import { type ReactNode, useId, useState } from "react";
 import { type Environment, EnvironmentLabel } from "@/components/ui/badge";
-import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
+import { FormFoot } from "@/components/ui/form-foot";
 import { Note } from "@/components/ui/note";
 import { TypedName } from "@/components/ui/typed-name";
 
@@ -58,14 +58,9 @@ export function ConfirmDanger({
       size="md"
       badges={environment ? <EnvironmentLabel environment={environment} solid /> : null}
       foot={
-        <>
-          <Button variant="ghost" onClick={() => change(false)}>
-            Cancel
-          </Button>
-          <Button variant="danger" type="submit" form={`${id}-form`} busy={busy} disabled={typed !== expected}>
-            {action}
-          </Button>
-        </>
+        <FormFoot variant="danger" form={`${id}-form`} busy={busy} disabled={typed !== expected} onCancel={() => change(false)}>
+          {action}
+        </FormFoot>
       }
     >
       <form

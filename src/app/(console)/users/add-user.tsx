@@ -2,8 +2,7 @@
 
 import { useId, useState } from "react";
 import { useReauthentication } from "@/app/(console)/use-reauthentication";
-import { Button } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
+import { FormDialog } from "@/components/form-dialog";
 import { Field, Input } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { useToast } from "@/components/ui/toast";
@@ -33,53 +32,22 @@ export function AddUser({ onClose }: { onClose: () => void }) {
 
   return (
     <>
-      <Dialog
-        open
-        onOpenChange={(open) => !open && onClose()}
-        title="Add user"
-        foot={
-          <>
-            <Button variant="ghost" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button variant="primary" type="submit" form={id} busy={add.isPending}>
-              Add user
-            </Button>
-          </>
-        }
-      >
-        <form
-          id={id}
-          className="flex flex-col gap-4"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void submit();
-          }}
-        >
-          <Field id={`${id}-name`} label="Name">
-            <Input id={`${id}-name`} required autoFocus maxLength={100} autoComplete="off" value={name} onChange={(event) => setName(event.target.value)} />
-          </Field>
-          <Field id={`${id}-email`} label="Email">
-            <Input
-              id={`${id}-email`}
-              type="email"
-              required
-              maxLength={254}
-              autoComplete="off"
-              value={email}
-              onChange={(event) => setEmail(event.target.value)}
-            />
-          </Field>
-          <Field id={`${id}-role`} label="Role" hint={`may ${ACTIONS_OF_ROLE[role].join(", ")}; another role on one connection is given under Rights`}>
-            <Select id={`${id}-role`} aria-describedby={`${id}-role-note`} value={role} onChange={(event) => setRole(event.target.value as Role)}>
-              {ROLES.map((option) => (
-                <option key={option}>{option}</option>
-              ))}
-            </Select>
-          </Field>
-          <FirstPassword id={`${id}-password`} value={password} onChange={setPassword} />
-        </form>
-      </Dialog>
+      <FormDialog title="Add user" action="Add user" busy={add.isPending} onClose={onClose} onSubmit={() => void submit()}>
+        <Field id={`${id}-name`} label="Name">
+          <Input id={`${id}-name`} required autoFocus maxLength={100} autoComplete="off" value={name} onChange={(event) => setName(event.target.value)} />
+        </Field>
+        <Field id={`${id}-email`} label="Email">
+          <Input id={`${id}-email`} type="email" required maxLength={254} autoComplete="off" value={email} onChange={(event) => setEmail(event.target.value)} />
+        </Field>
+        <Field id={`${id}-role`} label="Role" hint={`may ${ACTIONS_OF_ROLE[role].join(", ")}; another role on one connection is given under Rights`}>
+          <Select id={`${id}-role`} aria-describedby={`${id}-role-note`} value={role} onChange={(event) => setRole(event.target.value as Role)}>
+            {ROLES.map((option) => (
+              <option key={option}>{option}</option>
+            ))}
+          </Select>
+        </Field>
+        <FirstPassword id={`${id}-password`} value={password} onChange={setPassword} />
+      </FormDialog>
       {dialog}
     </>
   );

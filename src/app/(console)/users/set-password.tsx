@@ -2,8 +2,7 @@
 
 import { useId, useState } from "react";
 import { useReauthentication } from "@/app/(console)/use-reauthentication";
-import { Button } from "@/components/ui/button";
-import { Dialog } from "@/components/ui/dialog";
+import { FormDialog } from "@/components/form-dialog";
 import { useToast } from "@/components/ui/toast";
 import { trpc } from "@/trpc/client";
 import { FirstPassword } from "./first-password";
@@ -28,33 +27,17 @@ export function SetPassword({ user, onClose }: { user: User; onClose: () => void
 
   return (
     <>
-      <Dialog
-        open
-        onOpenChange={(open) => !open && onClose()}
+      <FormDialog
         size="sm"
         title={`New password for ${user.name}`}
         description="Their sessions end, and no wait after wrong passwords is left."
-        foot={
-          <>
-            <Button variant="ghost" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button variant="primary" type="submit" form={id} busy={set.isPending}>
-              Set password
-            </Button>
-          </>
-        }
+        action="Set password"
+        busy={set.isPending}
+        onClose={onClose}
+        onSubmit={() => void submit()}
       >
-        <form
-          id={id}
-          onSubmit={(event) => {
-            event.preventDefault();
-            void submit();
-          }}
-        >
-          <FirstPassword id={`${id}-password`} value={password} onChange={setPassword} />
-        </form>
-      </Dialog>
+        <FirstPassword id={`${id}-password`} value={password} onChange={setPassword} />
+      </FormDialog>
       {dialog}
     </>
   );

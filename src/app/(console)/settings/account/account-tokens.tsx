@@ -8,6 +8,7 @@ import { QueryError } from "@/components/query-error";
 import { Button } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
 import { Dialog } from "@/components/ui/dialog";
+import { FormFoot } from "@/components/ui/form-foot";
 import { Field, Input } from "@/components/ui/input";
 import { Note } from "@/components/ui/note";
 import { Panel, PanelHead } from "@/components/ui/panel";
@@ -78,14 +79,9 @@ function MakeToken({ onClose }: { onClose: () => void }) {
               I have kept it
             </Button>
           ) : (
-            <>
-              <Button variant="ghost" onClick={onClose}>
-                Cancel
-              </Button>
-              <Button variant="primary" type="submit" form={id} busy={add.isPending}>
-                Make token
-              </Button>
-            </>
+            <FormFoot form={id} busy={add.isPending} onCancel={onClose}>
+              Make token
+            </FormFoot>
           )
         }
       >

@@ -1,9 +1,9 @@
 "use client";
 import { useState } from "react";
+import { ErrorNote } from "@/components/error-note";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
 import { KeyValueList } from "@/components/ui/key-value-list";
-import { Note } from "@/components/ui/note";
 import { PageBody, PageHeader } from "@/components/ui/page-header";
 import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { useToast } from "@/components/ui/toast";
@@ -81,11 +81,7 @@ function ChangePassword() {
               onChange={(event) => setNext(event.target.value)}
             />
           </Field>
-          {change.error ? (
-            <Note tone="red" role="alert" title={change.error.message}>
-              {change.error.data?.fix}
-            </Note>
-          ) : null}
+          <ErrorNote error={change.error} />
           <div>
             <Button type="submit" variant="primary" busy={change.isPending}>
               Change password

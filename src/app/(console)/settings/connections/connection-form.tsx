@@ -1,6 +1,7 @@
 "use client";
 import { CircleCheck } from "lucide-react";
 import { useState } from "react";
+import { ErrorNote } from "@/components/error-note";
 import { Button } from "@/components/ui/button";
 import { Field, Input, Textarea } from "@/components/ui/input";
 import { Note } from "@/components/ui/note";
@@ -114,11 +115,7 @@ export function ConnectionForm({ connection, onDone }: { connection: Connection 
             </div>
           )}
           <div className="md:col-span-2" aria-live="polite">
-            {problem ? (
-              <Note tone="red" role="alert" title={problem.message}>
-                {problem.data?.fix}
-              </Note>
-            ) : null}
+            <ErrorNote error={problem} />
             {test.data && !problem ? <TestResult result={test.data} /> : null}
           </div>
         </PanelBody>
