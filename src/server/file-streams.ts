@@ -12,6 +12,7 @@ import { AppError } from "@/server/errors";
 import { effectiveRole, may } from "@/server/grants";
 import { openAuditExport } from "@/server/audit-export";
 import { LIMITS } from "@/server/limits";
+import { logger } from "@/server/logger";
 import { single } from "@/server/single";
 import { spendTicket, type FileRequest } from "@/server/tickets";
 
@@ -49,7 +50,7 @@ export async function openStream(options: OpenOptions): Promise<FileStream> {
     // Whatever ends the transfer closes its source.
     source.once("close", leave);
     const { source: body, ...rest } = opened;
-    return { ...rest, body: await auditedBody({ options, request, source: body, fileName: opened.fileName }) };
+    return { ...rest, body: await auditedBody({ options, request, source: body, fileName: opened.fileName, length: opened.length }) };
   } catch (error) {
     // No audit row, no file: what was opened for it (a cursor, a transaction) is closed again.
     source?.destroy();
@@ -181,17 +182,22 @@ interface Body {
   request: FileRequest;
   source: Readable;
   fileName: string;
+  /** As the answer's head promises it. */
+  length: number | null;
 }
 
-/** Counts what leaves; the end of the transfer, whole or broken, is in the audit log. */
-async function auditedBody({ options, request, source, fileName }: Body): Promise<ReadableStream<Uint8Array>> {
+/** Counts what leaves; the end of the transfer, whole or broken, is in the audit log. What is shorter than promised is broken, not whole. */
+async function auditedBody({ options, request, source, fileName, length }: Body): Promise<ReadableStream<Uint8Array>> {
   const { seq } = await appendAudit({ ...(await auditEntry(options, request)), target: fileName.slice(0, 300), outcome: "started", detail: "" });
   let bytes = 0;
   let settled = false;
   const settle = (outcome: "allowed" | "failed", detail: string) => {
     if (settled) return;
     settled = true;
-    void completeAudit(seq, { outcome, detail: `${bytes} bytes${detail}` });
+    // The bytes are gone either way: that the log lacks their end is said by the console's own log.
+    completeAudit(seq, { outcome, detail: `${bytes} bytes${detail}` }).catch((error: unknown) =>
+      logger().error({ file: fileName, error }, "the end of a transfer is not in the audit log"),
+    );
   };
   const iterator = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   return new ReadableStream<Uint8Array>(
@@ -200,6 +206,7 @@ async function auditedBody({ options, request, source, fileName }: Body): Promis
         try {
           const next = await iterator.next();
           if (next.done) {
+            if (length !== null && bytes !== length) throw new AppError("INTERNAL", `the file ended after ${bytes} of ${length} bytes`);
             settle("allowed", "");
             controller.close();
             return;

@@ -2,45 +2,29 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { User } from "@/server/control-plane/users.repo";
+import { bodyOf, downloads } from "@/test/downloads";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
-const filesRoute = await import("@/app/api/files/[ticket]/route");
 const restRoute = await import("@/app/api/admin/[...path]/route");
 const { addPerson, signedIn } = await import("@/test/people");
 const { controlPlane } = await import("@/server/control-plane/database");
 const { artefactPath } = await import("@/backups/store");
 const { updateUser } = await import("@/server/control-plane/users.repo");
 
+const { admin, headers, ticket: ticketFor, fetchFile, auditOf } = await downloads();
+
 afterAll(() => shop.remove());
 
-let admin: User;
-let headers: Headers;
 let backup: Awaited<ReturnType<typeof shop.complete>>;
 let bytes: Buffer;
 
 beforeAll(async () => {
-  admin = await addPerson("admin");
-  headers = await signedIn(admin);
   backup = await shop.complete();
   bytes = readFileSync(artefactPath(backup.file_name));
 });
 
-async function ticket(by = headers, path = `/api/admin/sqlite/backups/${backup.id}/download`): Promise<string> {
-  const response = await restRoute.GET(new Request(`http://127.0.0.1:3000${path}`, { headers: by }));
-  if (response.status !== 303) throw new Error(`${response.status}: ${await response.text()}`);
-  return (response.headers.get("location") ?? "").replace("/api/files/", "");
-}
-
-function fetchFile(id: string, options: { by?: Headers; range?: string } = {}): Promise<Response> {
-  const all = new Headers(options.by ?? headers);
-  if (options.range) all.set("range", options.range);
-  return filesRoute.GET(new Request(`http://127.0.0.1:3000/api/files/${id}`, { headers: all }), { params: Promise.resolve({ ticket: id }) });
-}
-
-const bodyOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
-const auditOf = () => controlPlane().selectFrom("audit").selectAll().where("procedure", "=", "files.get").orderBy("seq", "desc").limit(2).execute();
+const ticket = (by = headers, path = `/api/admin/sqlite/backups/${backup.id}/download`) => ticketFor(path, by);
 
 test("sends the very bytes, with a name, a hash and closed headers, and writes down how it ended", async () => {
   const response = await fetchFile(await ticket());
