@@ -21,14 +21,14 @@ export function createRestoresRouter(engineId: EngineId, engine: BackupEngine) {
     procedure
       .action("restore")
       .meta({ openapi: { method: "POST", path: `${path}/{id}/${kind}`, tags, summary } })
-      .input(RestoreId.extend({ confirm: z.string().max(200) }))
+      .input(RestoreId.extend({ confirm: z.string().max(200), idempotencyKey: z.string().min(8).max(100).optional() }))
       .output(JobStarted)
       .mutation(async ({ ctx, input }) => {
         const row = await swapOf(ctx.connection.id, input.id);
         requireTypedName(input.confirm, row.target);
         requireRecentSignIn(ctx.principal);
         const user = { id: ctx.principal.userId, name: ctx.principal.name };
-        return (kind === "undo" ? startUndo : startDrop)({ row, connection: ctx.connection, engine, user });
+        return (kind === "undo" ? startUndo : startDrop)({ row, connection: ctx.connection, engine, user, idempotencyKey: input.idempotencyKey });
       });
 
   return router({

@@ -108,16 +108,21 @@ interface Change {
   user: { id: string; name: string };
 }
 
+interface Repeatable {
+  /** The same key answers the same job. */
+  idempotencyKey?: string | undefined;
+}
+
 /** Starts the job that exchanges what is live and what is kept. @throws AppError CONFLICT when that is not possible any more, or not yet. */
-export async function startUndo(change: Change): Promise<{ jobId: string }> {
-  const { row, connection, user } = change;
+export async function startUndo(change: Change & Repeatable): Promise<{ jobId: string }> {
+  const { row, connection, user, idempotencyKey } = change;
   await assertChangeable(row);
   const newest = await keptSwapOf(connection.id);
   if (newest && newest.id !== row.id)
     throw new AppError("CONFLICT", "A later restore has replaced this one's result", { fix: `Undo or drop the restore of ${newest.created_at} first.` });
   // What is to be live afterwards: after a crash the sweep compares it with what is.
   const request = { restoreId: row.id, target: row.target, wanted: row.state === "restored" ? "before" : "restored" };
-  const { jobId } = await startJob({ kind: "undo", connection, user, request }, (context) => runUndo(change, context));
+  const { jobId } = await startJob({ kind: "undo", connection, user, request, idempotencyKey }, (context) => runUndo(change, context));
   return { jobId };
 }
 
@@ -127,9 +132,14 @@ async function assertChangeable(row: SwapRow): Promise<void> {
     throw new AppError("CONFLICT", "This restore is under way, or its end is not settled yet", { fix: "Wait a minute and look again." });
 }
 
-async function runUndo({ row: { id }, connection, engine }: Change, context: JobContext): Promise<Record<string, unknown>> {
+async function runUndo({ row: { id, state: asked }, connection, engine }: Change, context: JobContext): Promise<Record<string, unknown>> {
   const row = await swapOf(connection.id, id);
   await assertChangeable(row);
+  // A second request for the same exchange came first: doing it again would put back what both wanted gone.
+  if (row.state !== asked)
+    throw new AppError("CONFLICT", asked === "restored" ? "This restore was undone meanwhile" : "This restore was put back meanwhile", {
+      fix: "Look at what is live now, and ask again if it is not what you want.",
+    });
   const swap = asSwap(row);
   const wasRestored = row.state === "restored";
   await updateSwap(id, { state: "exchanging", boot_id: runner().bootId });
@@ -149,11 +159,9 @@ async function runUndo({ row: { id }, connection, engine }: Change, context: Job
 }
 
 /** Starts the job that drops what is kept. Undo is not possible afterwards. */
-export async function startDrop({ row, connection, engine, user, once }: Change & { once?: string }): Promise<{ jobId: string }> {
+export async function startDrop({ row, connection, engine, user, idempotencyKey }: Change & Repeatable): Promise<{ jobId: string }> {
   await assertChangeable(row);
   const request = { restoreId: row.id, target: row.target };
-  // Tried again every hour, not every minute, while its server is away.
-  const idempotencyKey = once === undefined ? undefined : `drop-${row.id}-${once}`;
   const { jobId } = await startJob({ kind: "drop", connection, user, request, idempotencyKey }, async (context) => {
     const current = await swapOf(connection.id, row.id);
     await assertChangeable(current);
@@ -200,10 +208,9 @@ export async function tendSwaps(engineOf: EngineOf): Promise<void> {
     await tend(row, async (connection) => void (await settleRow(row, connection, engineOf(row.connection_id))));
   }
   for (const row of await expiredSwaps(new Date().toISOString())) {
-    await tend(
-      row,
-      async (connection) => void (await startDrop({ row, connection, engine: engineOf(row.connection_id), user: SYSTEM, once: hourOf(new Date()) })),
-    );
+    // Tried again every hour, not every minute, while its server is away.
+    const idempotencyKey = `drop-${row.id}-${hourOf(new Date())}`;
+    await tend(row, async (connection) => void (await startDrop({ row, connection, engine: engineOf(row.connection_id), user: SYSTEM, idempotencyKey })));
   }
 }
 
