@@ -54,6 +54,23 @@ describe("retention", () => {
     expect(toRemove(all, { ...rule, keepLast: 2, keepDays: 1 }, new Date(NOW.getTime() + 366 * 86_400_000))).toEqual(["a"]);
   });
 
+  test("F25: a clock that jumped ahead, or a long pause, does not take away all that was young the run before", () => {
+    const nights = Array.from({ length: 30 }, (_, night) => good(`n${night}`, night + 1));
+    const byDays = { ...rule, keepLast: null, keepDays: 14 };
+    const steady = toRemove([...nights, good("new", 0)], byDays, NOW);
+    expect(steady).toHaveLength(16);
+    const kept = nights.filter(({ id }) => !steady.includes(id));
+    for (const jump of [40, 366, 20_000]) {
+      const then = new Date(NOW.getTime() + jump * 86_400_000);
+      const wrong = good("wrong", -jump);
+      expect(toRemove([...kept, wrong], byDays, then), `${jump} days ahead`).toEqual([]);
+      // Set right again: the one of the future is the newest, and takes none with it but the one whose time has come.
+      expect(toRemove([...kept, wrong, good("right", 0)], byDays, NOW), `${jump} days ahead and back`).toEqual(["n13"]);
+    }
+    // Behind by years: nothing is old.
+    expect(toRemove([...kept, good("past", 9_000)], byDays, new Date(NOW.getTime() - 9_000 * 86_400_000))).toEqual([]);
+  });
+
   test("failed ones go when they are old and a newer one is good", () => {
     expect(toRemove([failed("f", 40), good("a", 1)], rule, NOW)).toEqual(["f"]);
     expect(toRemove([failed("f", 20), good("a", 1)], rule, NOW)).toEqual([]);

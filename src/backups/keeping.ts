@@ -26,6 +26,8 @@ const DAY_MS = 86_400_000;
  * The backups of a schedule to remove. A good one stays while it is among the last `keepLast` or younger than `keepDays`; without both
  * rules nothing goes. Only good ones count, so that failed nights never push good ones out. A failed one goes after `failedDays`, once a
  * good one is newer. The last good and the last proved backup of the connection stay always, and so does all that no schedule made.
+ * Days are counted up to the good backup before the newest, and not up to what the clock says now: after a clock that jumped ahead, or a
+ * long pause, the first run takes nothing away that would have stayed the run before.
  * @param all every backup of the connection, in any order
  */
 export function toRemove(all: readonly Kept[], retention: Retention, now: Date): string[] {
@@ -33,9 +35,11 @@ export function toRemove(all: readonly Kept[], retention: Retention, now: Date):
   const newestFirst = all.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt) || b.id.localeCompare(a.id));
   const good = newestFirst.filter((backup) => backup.isGood);
   const untouchable = new Set([good[0]?.id, good.find((backup) => backup.provedAt !== null)?.id]);
-  const isYoung = (backup: Kept, days: number) => Date.parse(backup.startedAt) > now.getTime() - days * DAY_MS;
   const own = newestFirst.filter((backup) => backup.scheduleId === scheduleId);
   const ownGood = own.filter((backup) => backup.isGood);
+  const before = ownGood[1];
+  const upTo = before ? Math.min(now.getTime(), Date.parse(before.startedAt)) : now.getTime();
+  const isYoung = (backup: Kept, days: number) => Date.parse(backup.startedAt) > upTo - days * DAY_MS;
   const outdated =
     keepLast === null && keepDays === null
       ? []
