@@ -12,12 +12,12 @@ export async function downloads() {
     admin,
     headers,
     /** The id of a ticket for what this path of the REST face sends. */
-    async ticket(path: string, by: Headers = headers): Promise<string> {
+    ticket: async (path: string, by: Headers = headers): Promise<string> => {
       const response = await restRoute.GET(new Request(`http://127.0.0.1:3000${path}`, { headers: by }));
       if (response.status !== 303) throw new Error(`${response.status}: ${await response.text()}`);
       return (response.headers.get("location") ?? "").replace("/api/files/", "");
     },
-    fetchFile(id: string, options: { by?: Headers; range?: string } = {}): Promise<Response> {
+    fetchFile: (id: string, options: { by?: Headers; range?: string } = {}): Promise<Response> => {
       const all = new Headers(options.by ?? headers);
       if (options.range) all.set("range", options.range);
       return filesRoute.GET(new Request(`http://127.0.0.1:3000/api/files/${id}`, { headers: all }), { params: Promise.resolve({ ticket: id }) });
