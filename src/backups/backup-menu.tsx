@@ -1,24 +1,17 @@
 "use client";
-import { Ellipsis } from "lucide-react";
 import { backupHref } from "@/backups/backup-href";
 import type { BackupSummary } from "@/backups/backups.schema";
 import type { BackupRights } from "@/backups/rights";
 import { useBackupActions } from "@/backups/use-backup-actions";
-import { IconButton } from "@/components/ui/button";
-import { Menu } from "@/components/ui/menu";
+import { RowMenu } from "@/components/ui/row-menu";
 
 /** What can be done with one backup of the list. */
 export function BackupMenu({ backup, may }: { backup: BackupSummary; may: BackupRights }) {
   const actions = useBackupActions(backup);
   const isComplete = backup.state === "complete";
   return (
-    <Menu
-      align="end"
-      trigger={
-        <IconButton label={`More about the backup ${backup.id}`} size="sm">
-          <Ellipsis aria-hidden />
-        </IconButton>
-      }
+    <RowMenu
+      label={`More about the backup ${backup.id}`}
       items={[
         { label: "Open", href: backupHref(backup) },
         ...(isComplete && may.restore ? [{ label: "Restore", href: backupHref(backup, "/restore") }] : []),

@@ -1,5 +1,5 @@
 "use client";
-import { Ellipsis, RotateCw, Trash2, Undo2 } from "lucide-react";
+import { RotateCw, Trash2, Undo2 } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useState } from "react";
@@ -7,11 +7,11 @@ import type { SwapView } from "@/backups/backups.schema";
 import type { KeptAction } from "@/backups/kept-restore-dialog";
 import { isChangeable, isUnderWay, useKeptRestores } from "@/backups/use-kept-restore";
 import { CountBadge, type Environment, StateBadge } from "@/components/ui/badge";
-import { Button, IconButton } from "@/components/ui/button";
-import { Menu } from "@/components/ui/menu";
+import { Button } from "@/components/ui/button";
 import { Note } from "@/components/ui/note";
 import { Panel, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
+import { RowMenu } from "@/components/ui/row-menu";
 import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import type { EngineId } from "@/engines";
 import { formatBytes } from "@/lib/format";
@@ -158,13 +158,8 @@ function KeptRow({ restore, href, isNewest, mayRestore, onAsk }: KeptRowProps) {
                 {exchange.label}
               </Button>
             ) : null}
-            <Menu
-              align="end"
-              trigger={
-                <IconButton label={`More about the restore ${restore.id}`} size="sm">
-                  <Ellipsis aria-hidden />
-                </IconButton>
-              }
+            <RowMenu
+              label={`More about the restore ${restore.id}`}
               items={[
                 ...(isNewest ? [{ label: exchange.label, onSelect: () => onAsk(exchange.action) }] : []),
                 { label: "Open the restore", href: `${href}/restore?job=${restore.id}` },

@@ -1,5 +1,5 @@
 "use client";
-import { useDeferredValue, useId, useState } from "react";
+import { type ComponentProps, useDeferredValue, useId, useState } from "react";
 import { cronOf, simpleTime, type SimpleTime } from "@/backups/cron-words";
 import type { Schedule } from "@/backups/schedules.schema";
 import { FormDialog } from "@/components/form-dialog";
@@ -128,30 +128,17 @@ export function ScheduleForm({ engine, connection, schedule, open, onClose, onSa
       {kind === "backup" ? (
         <fieldset className="flex flex-wrap gap-3">
           <legend className="mb-1.5 text-13 font-medium">Its backups are kept while they are</legend>
-          <Field id={`${id}-last`} label="among the last">
-            <Input
-              id={`${id}-last`}
-              type="number"
-              min={1}
-              max={1000}
-              placeholder="no limit"
-              end="backups"
-              value={keepLast}
-              onChange={(event) => setKeepLast(event.target.value)}
-            />
-          </Field>
-          <Field id={`${id}-days`} label="or younger than">
-            <Input
-              id={`${id}-days`}
-              type="number"
-              min={1}
-              max={3660}
-              placeholder="no rule"
-              end="days"
-              value={keepDays}
-              onChange={(event) => setKeepDays(event.target.value)}
-            />
-          </Field>
+          <NumberField
+            id={`${id}-last`}
+            label="among the last"
+            min={1}
+            max={1000}
+            placeholder="no limit"
+            end="backups"
+            value={keepLast}
+            onChange={setKeepLast}
+          />
+          <NumberField id={`${id}-days`} label="or younger than" min={1} max={3660} placeholder="no rule" end="days" value={keepDays} onChange={setKeepDays} />
           <p className="basis-full text-12 text-fg-3">
             {keepLast === "" && keepDays === ""
               ? "Without a number all are kept."
@@ -164,6 +151,23 @@ export function ScheduleForm({ engine, connection, schedule, open, onClose, onSa
 }
 
 const numberOf = (text: string): number | null => (text.trim() === "" ? null : Number(text));
+
+interface NumberFieldProps extends Pick<ComponentProps<"input">, "min" | "max" | "required" | "placeholder"> {
+  id: string;
+  label: string;
+  /** Its unit. */
+  end?: string;
+  value: number | string;
+  onChange: (text: string) => void;
+}
+
+function NumberField({ id, label, onChange, ...input }: NumberFieldProps) {
+  return (
+    <Field id={id} label={label}>
+      <Input id={id} type="number" {...input} onChange={(event) => onChange(event.target.value)} />
+    </Field>
+  );
+}
 
 function SimpleFields({ id, time, onChange }: { id: string; time: SimpleTime; onChange: (change: Partial<SimpleTime>) => void }) {
   const clock = `${String(time.hour).padStart(2, "0")}:${String(time.minute).padStart(2, "0")}`;
@@ -181,30 +185,18 @@ function SimpleFields({ id, time, onChange }: { id: string; time: SimpleTime; on
         </Field>
       ) : null}
       {time.every === "month" ? (
-        <Field id={`${id}-day`} label="on day">
-          <Input
-            id={`${id}-day`}
-            type="number"
-            required
-            min={1}
-            max={28}
-            value={time.day}
-            onChange={(event) => onChange({ day: Number(event.target.value) })}
-          />
-        </Field>
+        <NumberField id={`${id}-day`} label="on day" required min={1} max={28} value={time.day} onChange={(text) => onChange({ day: Number(text) })} />
       ) : null}
       {time.every === "hour" ? (
-        <Field id={`${id}-minute`} label="at minute">
-          <Input
-            id={`${id}-minute`}
-            type="number"
-            required
-            min={0}
-            max={59}
-            value={time.minute}
-            onChange={(event) => onChange({ minute: Number(event.target.value) })}
-          />
-        </Field>
+        <NumberField
+          id={`${id}-minute`}
+          label="at minute"
+          required
+          min={0}
+          max={59}
+          value={time.minute}
+          onChange={(text) => onChange({ minute: Number(text) })}
+        />
       ) : (
         <Field id={`${id}-clock`} label="at">
           <Input

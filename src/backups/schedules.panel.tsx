@@ -1,5 +1,5 @@
 "use client";
-import { CalendarClock, CalendarOff, Ellipsis, Plus } from "lucide-react";
+import { CalendarClock, CalendarOff, Plus } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useState } from "react";
@@ -12,10 +12,10 @@ import { WaitingApprovals } from "@/backups/waiting-approvals";
 import { QueryError, type ReadableError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import { Badge, CountBadge, type Environment, StateBadge } from "@/components/ui/badge";
-import { Button, IconButton } from "@/components/ui/button";
-import { Menu } from "@/components/ui/menu";
+import { Button } from "@/components/ui/button";
 import { Panel, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
+import { RowMenu } from "@/components/ui/row-menu";
 import { TableSkeleton } from "@/components/ui/skeleton";
 import { EmptyState } from "@/components/ui/states";
 import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
@@ -148,13 +148,8 @@ function ScheduleRow({ engine, connection, schedule, mayChange, onEdit }: Schedu
       <TableCell className="max-lg:hidden">{schedule.createdBy}</TableCell>
       <TableCell className="text-right">
         {mayChange ? (
-          <Menu
-            align="end"
-            trigger={
-              <IconButton label={`More about the schedule ${cronWords(cron)}`} size="sm">
-                <Ellipsis aria-hidden />
-              </IconButton>
-            }
+          <RowMenu
+            label={`More about the schedule ${cronWords(cron)}`}
             items={[
               { label: "Change", onSelect: onEdit },
               {

@@ -1,13 +1,11 @@
 "use client";
 
-import { Ellipsis } from "lucide-react";
 import { useState } from "react";
 import { useReauthentication } from "@/app/(console)/use-reauthentication";
 import { Avatar } from "@/components/ui/avatar";
 import { Badge } from "@/components/ui/badge";
-import { IconButton } from "@/components/ui/button";
-import { Menu } from "@/components/ui/menu";
 import { RelativeTime, useNow } from "@/components/ui/relative-time";
+import { RowMenu } from "@/components/ui/row-menu";
 import { Select } from "@/components/ui/select";
 import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { useToast } from "@/components/ui/toast";
@@ -136,13 +134,8 @@ function PersonRow({ user, guarded, onPassword }: PersonRowProps) {
         <RelativeTime time={user.createdAt} />
       </TableCell>
       <TableCell className="text-right">
-        <Menu
-          align="end"
-          trigger={
-            <IconButton size="sm" label={`What to do with ${user.name}`}>
-              <Ellipsis aria-hidden />
-            </IconButton>
-          }
+        <RowMenu
+          label={`What to do with ${user.name}`}
           items={[
             { label: user.self ? "End other sessions" : "End all sessions", onSelect: () => void end() },
             ...(user.self

@@ -1,15 +1,15 @@
 "use client";
-import { Ellipsis, Plus } from "lucide-react";
+import { Plus } from "lucide-react";
 import Link from "next/link";
 import { useState } from "react";
 import { EngineMark } from "@/components/engine-mark";
 import { QueryError } from "@/components/query-error";
 import { CountBadge, EnvironmentLabel } from "@/components/ui/badge";
-import { Button, IconButton } from "@/components/ui/button";
+import { Button } from "@/components/ui/button";
 import { ConfirmDanger } from "@/components/ui/confirm-danger";
-import { Menu } from "@/components/ui/menu";
 import { PageBody, PageHeader } from "@/components/ui/page-header";
 import { Panel, PanelHead } from "@/components/ui/panel";
+import { RowMenu } from "@/components/ui/row-menu";
 import { TableSkeleton } from "@/components/ui/skeleton";
 import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { useToast } from "@/components/ui/toast";
@@ -93,13 +93,8 @@ function ConnectionTable({
             <TableCell className="max-md:hidden">{SOURCE[entry.source]}</TableCell>
             <TableCell className="text-right">
               {entry.source === "console" ? (
-                <Menu
-                  align="end"
-                  trigger={
-                    <IconButton size="sm" label={`More about ${ENGINES[entry.engine].label} / ${entry.name}`}>
-                      <Ellipsis aria-hidden />
-                    </IconButton>
-                  }
+                <RowMenu
+                  label={`More about ${ENGINES[entry.engine].label} / ${entry.name}`}
                   items={[
                     { label: "Edit", onSelect: () => onEdit(entry) },
                     { label: "Remove", danger: true, onSelect: () => onRemove(entry) },
