@@ -1,17 +1,15 @@
 import "server-only";
 /** Backups, engine-free: write aside, read back whole, compare, publish. Nothing says complete before all of that. */
-import { randomBytes } from "node:crypto";
+import { fileNameOf, giveUp, insertRunning, newBackupId } from "@/backups/catalogue";
 import type { Artefact, BackupEngine, JobContext, ManifestContent, Verification } from "@/backups/engine";
 import { Manifest } from "@/backups/engine";
-import { asAppError, cancelledBy, errorJson, startJob } from "@/backups/jobs";
+import { asAppError, errorJson, startJob } from "@/backups/jobs";
 import { applyRetention, type RetentionRule } from "@/backups/retention.service";
 import { artefactBytes, artefactPath, createArtefact, openArtefact, type PendingArtefact, sha256OfFile } from "@/backups/store";
 import type { Connection } from "@/server/connection";
-import { type BackupRow, findBackup, insertBackup, updateBackup } from "@/server/control-plane/backups.repo";
+import { type BackupRow, findBackup, updateBackup } from "@/server/control-plane/backups.repo";
 import { AppError, type AppErrorCode, isAbort, throwIfCancelled } from "@/server/errors";
 import { logger } from "@/server/logger";
-
-export const SHORT: Record<Connection["engine"], string> = { sqlite: "sq", redis: "rd", postgres: "pg", mongodb: "mg" };
 
 /** Starts a backup job. @returns ids to follow it by. */
 export async function createBackup(options: {
@@ -25,21 +23,8 @@ export async function createBackup(options: {
   const { connection, engine, user, idempotencyKey, schedule } = options;
   const startedAt = new Date();
   const backupId = newBackupId(connection, startedAt);
-  const fileName = `${backupId}${engine.extension}`;
-  const prepare = (jobId: string) =>
-    insertBackup({
-      id: backupId,
-      connection_id: connection.id,
-      engine: connection.engine,
-      environment: connection.environment,
-      state: "running",
-      job_id: jobId,
-      file_name: fileName,
-      created_by: user.id,
-      created_by_name: user.name,
-      started_at: startedAt.toISOString(),
-      schedule_id: schedule?.id ?? null,
-    });
+  const fileName = fileNameOf(backupId, engine);
+  const prepare = (jobId: string) => insertRunning({ backupId, jobId, connection, fileName, user, startedAt, scheduleId: schedule?.id });
   const job = await startJob({ kind: "backup", connection, user, request: { backupId }, idempotencyKey, prepare }, (context) =>
     runBackup({ backupId, fileName, connection, engine, startedAt, context }).then(async (outcome) => {
       if (schedule) await keepWhatIsWanted(connection.id, schedule, context);
@@ -83,15 +68,12 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
     context.progress({ phase: "Compare counts" });
     assertSameCounts(content, verification);
     throwIfCancelled(context.signal);
-    const publishedName = `${backupId}${engine.extensions?.[content.format] ?? engine.extension}`;
-    await publishBackup({ ...run, pending, content, bytes, sha256, method: verification.method, fileName: publishedName });
+    await publishBackup({ ...run, pending, content, bytes, sha256, method: verification.method, fileName: fileNameOf(backupId, engine, content.format) });
     context.log(`read back whole (${verification.method}), ${content.objects.length} of ${content.objects.length} counts equal`);
     context.log("complete and verified");
     return { backupId, bytes, sha256, objects: content.objects.length, items: itemsOf(content), skipped: content.skipped };
   } catch (error) {
-    await pending?.abandon();
-    const shown = context.signal.aborted ? cancelledBy(context.signal) : asAppError(error, context.jobId);
-    await updateBackup(backupId, { state: "failed", error: JSON.stringify(errorJson(shown)), finished_at: new Date().toISOString() });
+    await giveUp({ backupId, pending, context, error });
     throw error;
   }
 }
@@ -141,10 +123,6 @@ export async function publishBackup(found: {
     finished_at: finishedAt,
   });
 }
-
-/** Nothing that a person named but the connection is in it, and it does not come twice. */
-export const newBackupId = (connection: Connection, startedAt: Date): string =>
-  `${SHORT[connection.engine]}-${connection.name}-${stamp(startedAt)}-${randomBytes(3).toString("hex")}`;
 
 /**
  * Reads the stored file from its first byte to its last. An engine that already checked the very bytes while they were
@@ -292,5 +270,3 @@ export function artefactOf(path: string, bytes: number, manifest: ManifestConten
 }
 
 export const itemsOf = (content: ManifestContent): number => content.objects.reduce((sum, object) => sum + (object.count ?? 0), 0);
-
-const stamp = (time: Date): string => time.toISOString().replaceAll("-", "").replaceAll(":", "").slice(0, 13).replace("T", "-");

@@ -5,13 +5,13 @@ import "server-only";
  */
 import { mkdir, statfs } from "node:fs/promises";
 import { finished } from "node:stream/promises";
-import { artefactOf, assertSameCounts, itemsOf, newBackupId, publishBackup } from "@/backups/backups.service";
+import { artefactOf, assertSameCounts, itemsOf, publishBackup } from "@/backups/backups.service";
+import { fileNameOf, giveUp, insertRunning, newBackupId } from "@/backups/catalogue";
 import type { BackupEngine, JobContext, ManifestContent } from "@/backups/engine";
-import { asAppError, cancelledBy, errorJson, startJob } from "@/backups/jobs";
+import { asAppError, startJob } from "@/backups/jobs";
 import { createArtefact, type PendingArtefact, sha256OfFile, storeDir } from "@/backups/store";
 import { boundedBody } from "@/backups/upload-body";
 import type { Connection } from "@/server/connection";
-import { insertBackup, updateBackup } from "@/server/control-plane/backups.repo";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { LIMITS } from "@/server/limits";
 import { single } from "@/server/single";
@@ -42,7 +42,7 @@ export async function receiveUpload(request: UploadRequest): Promise<{ jobId: st
   const backupId = newBackupId(connection, startedAt);
   let pending: PendingArtefact | null = null;
   try {
-    pending = await createArtefact(`${backupId}.upload`);
+    pending = await createArtefact(uploadName(backupId));
     await receive(request, pending);
     await request.stillAllowed?.();
     const { bytes, streamedSha256 } = await pending.finish();
@@ -111,6 +111,9 @@ async function receive({ body, length, signal }: UploadRequest, pending: Pending
   }
 }
 
+/** Until it is known what it is. */
+const uploadName = (backupId: string): string => `${backupId}.upload`;
+
 interface Received extends UploadRequest {
   backupId: string;
   startedAt: Date;
@@ -121,20 +124,7 @@ interface Received extends UploadRequest {
 
 async function startReading(received: Received): Promise<{ jobId: string }> {
   const { connection, user, backupId, startedAt, name, bytes } = received;
-  const prepare = (jobId: string) =>
-    insertBackup({
-      id: backupId,
-      connection_id: connection.id,
-      engine: connection.engine,
-      environment: connection.environment,
-      state: "running",
-      job_id: jobId,
-      file_name: `${backupId}.upload`,
-      origin: "upload",
-      created_by: user.id,
-      created_by_name: user.name,
-      started_at: startedAt.toISOString(),
-    });
+  const prepare = (jobId: string) => insertRunning({ backupId, jobId, connection, fileName: uploadName(backupId), user, startedAt, origin: "upload" });
   return startJob({ kind: "upload", connection, user, request: { backupId, name, bytes }, prepare }, (context) => runUpload(received, context));
 }
 
@@ -144,14 +134,11 @@ async function runUpload(received: Received, context: JobContext): Promise<Recor
     throwIfCancelled(context.signal);
     context.log(`${name} has arrived, ${bytes} bytes, SHA-256 ${sha256}`);
     const { content, method } = await readWhole(received, context);
-    const extension = received.engine.extensions?.[content.format] ?? received.engine.extension;
-    await publishBackup({ ...received, pending, content, method, fileName: `${backupId}${extension}` });
+    await publishBackup({ ...received, pending, content, method, fileName: fileNameOf(backupId, received.engine, content.format) });
     context.log(`complete: ${itemsOf(content)} items in ${content.objects.length} objects, made elsewhere by ${content.tool}`);
     return { backupId, bytes, sha256, format: content.format, objects: content.objects.length, items: itemsOf(content), skipped: content.skipped };
   } catch (error) {
-    await pending.abandon();
-    const shown = context.signal.aborted ? cancelledBy(context.signal) : asAppError(error, context.jobId);
-    await updateBackup(backupId, { state: "failed", error: JSON.stringify(errorJson(shown)), finished_at: new Date().toISOString() });
+    await giveUp({ backupId, pending, context, error });
     throw error;
   }
 }
