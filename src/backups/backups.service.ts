@@ -5,9 +5,10 @@ import type { Artefact, BackupEngine, JobContext, ManifestContent, Verification 
 import { Manifest } from "@/backups/engine";
 import { asAppError, errorJson, startJob } from "@/backups/jobs";
 import { applyRetention, type RetentionRule } from "@/backups/retention.service";
-import { artefactBytes, artefactPath, createArtefact, openArtefact, type PendingArtefact, sha256OfFile } from "@/backups/store";
+import { isNoSpace, noRoom, roomBytes, watchRoom } from "@/backups/room";
+import { artefactBytes, artefactPath, createArtefact, openArtefact, type PendingArtefact, sha256OfFile, type WrittenArtefact } from "@/backups/store";
 import type { Connection } from "@/server/connection";
-import { type BackupRow, findBackup, updateBackup } from "@/server/control-plane/backups.repo";
+import { type BackupRow, findBackup, listBackups, updateBackup } from "@/server/control-plane/backups.repo";
 import { AppError, type AppErrorCode, isAbort, throwIfCancelled } from "@/server/errors";
 import { logger } from "@/server/logger";
 
@@ -53,15 +54,12 @@ interface Run {
 }
 
 async function runBackup(run: Run): Promise<Record<string, unknown>> {
-  const { backupId, fileName, connection, engine, context } = run;
+  const { backupId, fileName, engine, context } = run;
   let pending: PendingArtefact | null = null;
   try {
     pending = await createArtefact(fileName);
     throwIfCancelled(context.signal);
-    const content = await engine.write(connection, pending, context);
-    context.log(`${content.tool} has written, ${itemsOf(content)} items in ${content.objects.length} objects`);
-    const { bytes, streamedSha256 } = await pending.finish();
-    context.log(`${bytes} bytes are on the disk`);
+    const { content, bytes, streamedSha256 } = await writeInto(pending, run);
     context.progress({ phase: "Read back whole", bytesDone: 0, bytesTotal: bytes });
     const artefact = artefactOf(pending.path, bytes, content);
     const { sha256, verification } = await readBack({ engine, artefact, streamedSha256, context });
@@ -76,6 +74,33 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
     await giveUp({ backupId, pending, context, error });
     throw error;
   }
+}
+
+/** Lets the engine write while there is room. @throws AppError LIMIT_EXCEEDED with figures when there is none */
+async function writeInto(pending: PendingArtefact, { connection, engine, context }: Run): Promise<WrittenArtefact & { content: ManifestContent }> {
+  const lastBytes = await lastBytesOf(connection.id);
+  const room = await roomBytes();
+  if (room === 0) throw noRoom({ room, written: 0, lastBytes });
+  if (lastBytes !== null && lastBytes > room) context.log(`the store has room for ${room} bytes, the last backup has ${lastBytes}: this one may not fit`);
+  const watch = watchRoom();
+  try {
+    const content = await engine.write(connection, pending, { ...context, signal: AbortSignal.any([context.signal, watch.signal]) });
+    context.log(`${content.tool} has written, ${itemsOf(content)} items in ${content.objects.length} objects`);
+    const written = await pending.finish();
+    context.log(`${written.bytes} bytes are on the disk`);
+    return { content, ...written };
+  } catch (error) {
+    if (context.signal.aborted || !(watch.signal.aborted || (await isNoSpace(error)))) throw error;
+    throw noRoom({ room, written: await artefactBytes(pending.path).catch(() => 0), lastBytes });
+  } finally {
+    watch.end();
+  }
+}
+
+/** What a backup of this connection took the last time: the only estimate that costs nothing. */
+async function lastBytesOf(connectionId: string): Promise<number | null> {
+  const last = await listBackups({ connectionIds: [connectionId], limit: 20 });
+  return last.find(({ state, origin }) => state === "complete" && origin === "console")?.bytes ?? null;
 }
 
 /** Gives a file that was read back whole its name, its manifest and its place in the catalogue: from here on the backup is complete. */

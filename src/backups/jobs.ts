@@ -134,7 +134,7 @@ async function perform({ jobId, job, running, scratchDir, run }: Turn): Promise<
       const isNewPhase = change.phase !== undefined && change.phase !== running.progress.phase;
       running.progress = { ...running.progress, ...change };
       // What a crash must know is written at once: which phase it was in.
-      if (isNewPhase) void flush.now();
+      if (isNewPhase) noteDown(jobId, flush.now());
       else flush.soon();
     },
     log: (line) => logLine(jobId, running, line),
@@ -190,12 +190,14 @@ export function errorJson(error: AppError): { code: string; message: string; fix
 export function asAppError(error: unknown, jobId: string): AppError {
   if (error instanceof AppError) return error;
   logger().error({ jobId, error }, "job failed");
-  const code = (error as { code?: string } | null)?.code;
-  if (code === "ENOSPC")
-    return new AppError("LIMIT_EXCEEDED", "No space left on the disk of the store", {
+  const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new AppError("LIMIT_EXCEEDED", `No space left on the disk of ${path ?? "the store"}`, {
       fix: "Free space, or move CONSOLE_DATA_DIR to a larger disk.",
       detail: code,
     });
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS")
+    return new AppError("INTERNAL", `The console may not write ${path ?? "a file it needs"}`, { fix: "Give the console's user the right to.", detail: code });
   return new AppError("INTERNAL", `The console failed at this; the log has it under job ${jobId}`, { ...(code ? { detail: String(code) } : {}) });
 }
 
@@ -251,7 +253,7 @@ function throttledProgress(jobId: string, running: Running): { soon(): void; now
   };
   return {
     soon() {
-      timer ??= setTimeout(() => void write(), PROGRESS_EVERY_MS);
+      timer ??= setTimeout(() => noteDown(jobId, write()), PROGRESS_EVERY_MS);
     },
     now: write,
   };

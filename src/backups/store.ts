@@ -5,7 +5,7 @@ import "server-only";
  */
 import { createHash } from "node:crypto";
 import { constants, createReadStream, createWriteStream } from "node:fs";
-import { chmod, lstat, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { access, chmod, lstat, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Writable, type Readable } from "node:stream";
 import { finished } from "node:stream/promises";
@@ -37,15 +37,19 @@ export interface PendingArtefact extends ArtefactSink {
   abandon(): Promise<void>;
 }
 
-export async function createArtefact(fileName: string): Promise<PendingArtefact> {
-  await mkdir(storeDir(), { recursive: true, mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
+/** Makes the store's directory when it is not there. @throws AppError INTERNAL, naming it, when it cannot be made or written */
+export async function makeStore(): Promise<void> {
+  const fail = (what: string) => (cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOSPC") throw cause;
-    throw new AppError("INTERNAL", `The backup store ${storeDir()} cannot be made`, {
-      fix: "Give the console's user a writable CONSOLE_DATA_DIR.",
-      detail: cause.code ?? "",
-      cause,
-    });
-  });
+    const fix = "Give the console's user a writable CONSOLE_DATA_DIR.";
+    throw new AppError("INTERNAL", `The backup store ${storeDir()} cannot be ${what}`, { fix, detail: cause.code ?? "", cause });
+  };
+  await mkdir(storeDir(), { recursive: true, mode: 0o700 }).catch(fail("made"));
+  await access(storeDir(), constants.W_OK | constants.X_OK).catch(fail("written"));
+}
+
+export async function createArtefact(fileName: string): Promise<PendingArtefact> {
+  await makeStore();
   let final = artefactPath(fileName);
   const partial = `${final}.partial`;
   let hash: ReturnType<typeof createHash> | null = null;

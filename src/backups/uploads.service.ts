@@ -3,13 +3,13 @@ import "server-only";
  * Files that were made elsewhere: received as a stream into the store, recognised by their content and read whole by the engine, and
  * only then in the catalogue as complete. What is cut, too large, or not what it should be leaves no file.
  */
-import { mkdir, statfs } from "node:fs/promises";
 import { finished } from "node:stream/promises";
 import { artefactOf, assertSameCounts, itemsOf, publishBackup } from "@/backups/backups.service";
 import { fileNameOf, giveUp, insertRunning, newBackupId } from "@/backups/catalogue";
 import type { BackupEngine, JobContext, ManifestContent } from "@/backups/engine";
 import { asAppError, startJob } from "@/backups/jobs";
-import { createArtefact, type PendingArtefact, sha256OfFile, storeDir } from "@/backups/store";
+import { assertRoom } from "@/backups/room";
+import { createArtefact, type PendingArtefact, sha256OfFile } from "@/backups/store";
 import { boundedBody } from "@/backups/upload-body";
 import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
@@ -36,6 +36,7 @@ export interface UploadRequest {
  */
 export async function receiveUpload(request: UploadRequest): Promise<{ jobId: string; backupId: string; bytes: number; sha256: string }> {
   const { connection, user } = request;
+  if ((request.length ?? 0) > LIMITS.uploadBytesMax) throw tooLarge();
   await assertRoom(request.length);
   const leave = enter(user.id);
   const startedAt = new Date();
@@ -55,21 +56,6 @@ export async function receiveUpload(request: UploadRequest): Promise<{ jobId: st
   } finally {
     leave();
   }
-}
-
-/** Disk that the console itself needs to go on. */
-const DISK_RESERVE = 0.02;
-
-/** @throws AppError LIMIT_EXCEEDED when the file is larger than what is taken, or than what the disk has room for */
-async function assertRoom(length: number | null): Promise<void> {
-  if ((length ?? 0) > LIMITS.uploadBytesMax) throw tooLarge();
-  await mkdir(storeDir(), { recursive: true, mode: 0o700 });
-  const { bavail, blocks, bsize } = await statfs(storeDir());
-  const free = Math.floor((bavail - blocks * DISK_RESERVE) * bsize);
-  if ((length ?? 1) <= free) return;
-  throw new AppError("LIMIT_EXCEEDED", `The store has room for ${Math.max(0, free)} bytes, the file has ${length ?? "an unknown number of"}`, {
-    fix: "Free space, or move CONSOLE_DATA_DIR to a larger disk.",
-  });
 }
 
 const tooLarge = (): AppError =>
