@@ -61,8 +61,8 @@ function Meaning({ action, restore }: { action: KeptAction; restore: SwapView })
   if (action === "undo")
     return (
       <p>
-        What was live before the restore of <RelativeTime time={restore.createdAt} show="moment" /> is live again, all of it, in one step. What is live now,
-        with everything written since, is kept aside: it can be put back again until its time is over.
+        What was live before the restore of <RelativeTime time={restore.createdAt} show="moment" inSentence /> is live again, all of it, in one step. What is
+        live now, with everything written since, is kept aside: it can be put back again until its time is over.
       </p>
     );
   if (action === "again")

@@ -38,14 +38,15 @@ export function RestorePlanView({ engine, connection, environment, plan, target 
           <Checks plan={plan} />
           {plan.replaces ? <Replaced engine={engine} replaces={plan.replaces} /> : null}
           <Panel>
-            <PanelHead title="Way" {...(plan.bytesNeeded === null ? {} : { note: `needs ${formatBytes(plan.bytesNeeded)}` })} />
+            <PanelHead title="How it is done" {...(plan.bytesNeeded === null ? {} : { note: `needs ${formatBytes(plan.bytesNeeded)}` })} />
             <p className="px-4 pt-3 font-medium break-words">{capitalised(plan.way)}</p>
             <ol className="flex flex-col gap-2 px-4 py-3 text-13">
               {plan.steps.map((step, index) => (
                 <li key={step.title} className="flex gap-3">
                   <span className="text-fg-3">{index + 1}</span>
                   <span className="min-w-0">
-                    <span className="font-medium">{step.title}</span> <span className="break-words text-fg-2">{step.detail}</span>
+                    <span className="block font-medium">{step.title}</span>
+                    <span className="block text-12 wrap-anywhere text-fg-2">{step.detail}</span>
                   </span>
                 </li>
               ))}
@@ -68,7 +69,9 @@ export function RestorePlanView({ engine, connection, environment, plan, target 
 }
 
 const costOf = (bytes: number | null): string =>
-  bytes === null ? "Keeping the old state takes about the space that it takes now." : `Keeping the old state takes ${formatBytes(bytes)} for so long.`;
+  bytes === null
+    ? "What is live now is kept aside for so long, in about the space that it takes now."
+    : `What is live now is kept aside for so long: ${formatBytes(bytes)}.`;
 
 function Checks({ plan }: { plan: RestorePlan }) {
   const count = (result: "pass" | "warn" | "fail") => plan.checks.filter((check) => check.result === result).length;
@@ -112,7 +115,9 @@ function Replaced({ engine, replaces }: { engine: EngineId; replaces: NonNullabl
             { label: "Place", value: <span className="break-all">{replaces.place}</span> },
             { label: "Holds", value: known(replaces.items, (items) => `${formatCount(items)} ${ENGINES[engine].itemWord.many}`) },
             { label: "Size", value: known(replaces.bytes, formatBytes) },
-            { label: "Sessions that will be cut", value: known(replaces.sessions, (sessions) => (sessions === 0 ? "none" : formatCount(sessions))) },
+            ...(replaces.sessions === null
+              ? []
+              : [{ label: "Sessions that will be cut", value: replaces.sessions === 0 ? "none" : formatCount(replaces.sessions) }]),
           ]}
         />
       </PanelBody>

@@ -40,7 +40,7 @@ export function RestoreResult({ engine, connection, environment, job, mayRestore
   return (
     <>
       {isUndone ? (
-        <ResultBanner outcome="partly" title="Undone since" end={link}>
+        <ResultBanner outcome="partly" title="Restored, undone since" end={link}>
           What was live in {outcome.target} before this restore is live again. The restored copy is kept aside.
         </ResultBanner>
       ) : (
@@ -85,7 +85,7 @@ function Sentence({ engine, outcome, job }: { engine: EngineId; outcome: Restore
       {outcome.note === "" ? null : `${capitalised(outcome.note)}. `}
       {job.endedAt === null || outcome.restoreId === null ? null : (
         <>
-          Live since <RelativeTime time={job.endedAt} show="moment" />.{" "}
+          Live since <RelativeTime time={job.endedAt} show="moment" inSentence />.{" "}
         </>
       )}
       {took === null ? null : `Took ${formatDuration(took)}. `}
@@ -120,7 +120,13 @@ export function WhatHappened({ outcome, job }: { outcome: RestoreOutcome; job: J
       <PanelHead title="What happened" end={<TextLink href={`/jobs/${job.id}`}>Log</TextLink>} />
       {outcome.phases.length > 0 ? (
         <PanelBody className="py-3">
-          <PhaseList phases={outcome.phases.map((phase) => ({ title: phase.title, state: "done" as const, end: formatDuration(phase.seconds) }))} />
+          <PhaseList
+            phases={outcome.phases.map((phase) => ({
+              title: phase.title,
+              state: "done" as const,
+              end: phase.seconds < 0.1 ? "under 0.1 s" : formatDuration(phase.seconds),
+            }))}
+          />
         </PanelBody>
       ) : null}
       <PanelFoot className="min-h-10">

@@ -11,8 +11,12 @@ import { Panel, PanelHead } from "@/components/ui/panel";
 import { ENGINES, type EngineId } from "@/engines";
 
 const NEW_PLACE: Record<EngineId, { label: string; hint: string; example: string }> = {
-  sqlite: { label: "Name of the new file", hint: "It is made beside the origin and opened as a connection of its own.", example: "bookshop-copy.sqlite" },
-  redis: { label: "Number of an empty logical database", hint: "Keys are restored into it; it must hold none. Several at once: 0:5,3:6.", example: "5" },
+  sqlite: { label: "Name of the new file", hint: "It is made beside the live file and opened as a connection of its own.", example: "bookshop-copy.sqlite" },
+  redis: {
+    label: "Number of an empty logical database",
+    hint: "Keys are restored into it; it must hold none. 0:5,3:6 puts 0 into 5 and 3 into 6.",
+    example: "5",
+  },
   postgres: { label: "Name of the new database", hint: "It is made on the same server and opened as a connection of its own.", example: "bookshop_copy" },
   mongodb: { label: "Name of the new database", hint: "It must not exist on the server, or be empty.", example: "bookshop_copy" },
 };

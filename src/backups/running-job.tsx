@@ -18,7 +18,7 @@ const TITLE: Record<string, string> = {
   verify: "Reading back now",
   restore: "Restoring now",
   undo: "Exchanging what is live and what is kept",
-  drop: "Dropping what is kept",
+  drop: "Freeing the space of what is kept",
   drill: "Proving now",
   upload: "Reading the uploaded file",
 };
@@ -27,7 +27,7 @@ const TITLE: Record<string, string> = {
 export function RunningJob({ jobId, onEnd }: { jobId: string; onEnd?: (job: JobView) => void }) {
   const { job } = useJob(jobId, onEnd);
   const toast = useToast();
-  const cancel = trpc.jobs.cancel.useMutation({ onError: (error) => toast({ title: error.message, tone: "red" }) });
+  const cancel = trpc.jobs.cancel.useMutation({ onError: (error) => toast({ title: error.message, detail: error.data?.fix, tone: "red" }) });
   if (!job || job.endedAt !== null) return null;
   const share = jobShare(job.progress);
   return (

@@ -133,7 +133,7 @@ export function ScheduleForm({ engine, connection, schedule, open, onClose, onSa
             label="among the last"
             min={1}
             max={1000}
-            placeholder="no limit"
+            placeholder="no rule"
             end="backups"
             value={keepLast}
             onChange={setKeepLast}

@@ -37,7 +37,7 @@ export function SecondPerson({ engine, connection, request }: SecondPersonProps)
               name={request.requestedBy}
               detail={
                 <>
-                  asked <RelativeTime time={request.requestedAt} show="moment" />
+                  asked <RelativeTime time={request.requestedAt} show="moment" inSentence />
                 </>
               }
               end={
@@ -50,7 +50,7 @@ export function SecondPerson({ engine, connection, request }: SecondPersonProps)
             <Decision request={request} />
           </>
         ) : (
-          <p className="text-fg-2">The rule of this connection wants two. When you go on, another admin is asked, and nothing runs before they agree.</p>
+          <p className="text-fg-2">The rule of two persons holds here. When you go on, another admin is asked, and nothing runs before they agree.</p>
         )}
         {request && isOpen ? (
           <p className="flex items-end gap-x-3 text-12 text-fg-2">

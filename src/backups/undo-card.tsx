@@ -110,7 +110,7 @@ function Kept({ restore }: { restore: SwapView }) {
       </div>
       <p className="text-12 text-fg-2">
         Possible until <RelativeTime time={restore.keptUntil} show="exact" />.{" "}
-        {restore.state === "undone" ? `The restored copy is kept beside${size}.` : `What was live before is kept beside${size}.`}
+        {restore.state === "undone" ? `The restored copy is kept aside${size}.` : `What was live before is kept aside${size}.`}
       </p>
       <p className="rounded-md border border-line px-3 py-2 text-12 text-fg-2">
         {restore.state === "undone"

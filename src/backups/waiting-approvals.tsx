@@ -51,7 +51,7 @@ export function WaitingApprovals({ engine, connection, environment }: WaitingApp
                   <p className="text-12 break-words text-fg-2">
                     {approval.backupId === null ? null : <>from {approval.backupId}, </>}
                     {approval.objects === null ? null : <>{formatCounted(approval.objects.length, { one: "object", many: "objects" })} only, </>}
-                    asked <RelativeTime time={approval.requestedAt} show="moment" />, ends <RelativeTime time={approval.expiresAt} />
+                    asked <RelativeTime time={approval.requestedAt} show="moment" inSentence />, ends <RelativeTime time={approval.expiresAt} />
                   </p>
                 </div>
                 <span className="flex items-center gap-2">
@@ -86,7 +86,7 @@ export function WaitingApprovals({ engine, connection, environment }: WaitingApp
         <ConfirmGrave
           open={asked.open}
           onClose={() => setAsked({ ...asked, open: false })}
-          title={asked.approval.kind === "restore" ? `Approve replacing ${asked.approval.target}` : "Approve ending the rule of two"}
+          title={asked.approval.kind === "restore" ? `Approve replacing ${asked.approval.target}` : "Approve ending the rule of two persons"}
           expected={asked.approval.target}
           action="Approve"
           environment={environment}

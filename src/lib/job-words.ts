@@ -5,7 +5,7 @@ const TITLES: Record<string, string> = {
   verify: "Verify",
   restore: "Restore",
   undo: "Undo",
-  drop: "Drop what is kept",
+  drop: "Free the space",
   drill: "Proof drill",
   upload: "Upload",
 };

@@ -57,7 +57,7 @@ function backupItem(item: AttentionItem): Attention {
     rank: item.kind === "approval" ? 0 : item.level === "danger" ? 1 : 2,
     icon: ITEM_SIGN[item.kind],
     title: item.title,
-    detail: `${ENGINES[engine].label} / ${item.connectionId.slice(engine.length + 1)} · ${withTimes(item.detail)}`,
+    detail: [`${ENGINES[engine].label} / ${item.connectionId.slice(engine.length + 1)}`, withTimes(item.detail)].filter(Boolean).join(" · "),
     href,
     action,
   };
@@ -92,7 +92,7 @@ function backupTrouble(state: DatabaseState): Attention[] {
         rank: 1,
         icon: <CircleX aria-hidden className="text-red" />,
         title: "The last backup failed",
-        detail: `${nameOf(state)} · ${last.error?.message ?? ""}`,
+        detail: [nameOf(state), last.error?.message].filter(Boolean).join(" · "),
         href: `/jobs/${last.jobId}`,
         action: "Open job",
       },

@@ -47,11 +47,13 @@ export interface RelativeTimeProps {
   time: string | Date;
   /** "relative" says "6 h ago", "moment" says "Today 03:12", "exact" is the local time to the second. */
   show?: "relative" | "moment" | "exact";
+  /** Words stand before it: "today 03:12". */
+  inSentence?: boolean;
   className?: string;
 }
 
 /** A time in the reader's words. The server writes UTC, the browser refines it after mounting, the exact time is on hover. */
-export function RelativeTime({ time, show = "relative", className }: RelativeTimeProps) {
+export function RelativeTime({ time, show = "relative", inSentence = false, className }: RelativeTimeProps) {
   const now = useNow();
   const iso = typeof time === "string" ? time : time.toISOString();
   const text =
@@ -64,7 +66,7 @@ export function RelativeTime({ time, show = "relative", className }: RelativeTim
           : formatExact(iso);
   return (
     <time dateTime={iso} title={now === null ? formatUtc(iso) : formatExact(iso)} className={className}>
-      {text}
+      {inSentence ? text.replace(/^(Today|Yesterday)/, (day) => day.toLowerCase()) : text}
     </time>
   );
 }
