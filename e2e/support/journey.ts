@@ -92,8 +92,9 @@ export async function restoreInto(page: Page, name: string, outcome: string | Re
   const typed = page.getByRole("textbox", { name: /^Write/ });
   // A wrong name leads nowhere.
   await typed.fill(`${name}x`);
-  await go.click();
   await expect(page.getByText("not the name")).toBeVisible();
+  await expect(go).toBeDisabled();
+  await typed.press("Enter");
   await expect(page.getByRole("listitem").and(page.locator("[aria-current=step]"))).toContainText("Confirm");
   await typed.fill(name);
   await go.click();
@@ -128,6 +129,8 @@ async function planFor(page: Page, name: string): Promise<void> {
   await page.getByRole("textbox").last().fill(name);
   await page.getByRole("button", { name: "Go on to plan" }).click();
   await expect(page.getByRole("heading", { level: 1, name: `Restore into ${name}` })).toBeVisible();
+  // The button that was pressed is gone: the next step has its focus.
+  await expect(page.getByRole("group", { name: "Step 2 of 4: Plan" })).toBeFocused();
   await expect(page.getByText("Nothing has been changed yet")).toBeVisible();
 }
 

@@ -25,13 +25,15 @@ interface RestoreConfirmProps {
   isTwoPerson: boolean;
   /** My request to them. */
   request: Approval | undefined;
+  /** Of the target's name; the button that sends it waits for the whole. */
+  typed: string;
+  onType: (typed: string) => void;
   onStarted: (jobId: string) => void;
 }
 
 /** The typed name, checked on the server too; and the password when the sign-in is not recent. */
-export function RestoreConfirm({ engine, environment, live, input, plan, isTwoPerson, request, onStarted }: RestoreConfirmProps) {
+export function RestoreConfirm({ engine, environment, live, input, plan, isTwoPerson, request, typed, onType, onStarted }: RestoreConfirmProps) {
   const { target } = input;
-  const [typed, setTyped] = useState("");
   const [password, setPassword] = useState("");
   const key = useRef(crypto.randomUUID());
   const utilities = trpc.useUtils();
@@ -74,7 +76,7 @@ export function RestoreConfirm({ engine, environment, live, input, plan, isTwoPe
         <Panel>
           <PanelHead title="Type the name of the target" />
           <PanelBody className="flex flex-col gap-3 py-4">
-            <TypedName id="typed" expected={target} value={typed} onChange={setTyped} serverChecks autoFocus />
+            <TypedName id="typed" expected={target} value={typed} onChange={onType} serverChecks autoFocus />
             {needsPassword ? <ReauthenticateField value={password} onChange={setPassword} /> : null}
             <ErrorNote error={problem} />
           </PanelBody>
@@ -88,7 +90,7 @@ export function RestoreConfirm({ engine, environment, live, input, plan, isTwoPe
             <li key={step.title} className="flex gap-x-4 border-t border-line-soft px-4 py-2 first:border-t-0 max-md:flex-wrap">
               <span className="text-fg-3">{index + 1}</span>
               <span className="w-40 shrink-0 grow-0 font-medium max-md:w-[calc(100%-32px)]">{step.title}</span>
-              <span className="min-w-0 break-words text-fg-2 max-md:pl-6">{step.detail}</span>
+              <span className="min-w-0 wrap-anywhere text-fg-2 max-md:pl-6">{step.detail}</span>
             </li>
           ))}
         </ol>
@@ -96,6 +98,8 @@ export function RestoreConfirm({ engine, environment, live, input, plan, isTwoPe
     </form>
   );
 }
+
+const sizeOf = ({ replaces }: RestorePlan): string => (replaces?.bytes == null ? "size not known" : formatBytes(replaces.bytes));
 
 interface WhatIsReplacedProps {
   engine: EngineId;
@@ -128,11 +132,17 @@ function WhatIsReplaced({ engine, connection, environment, live, plan, target }:
           : `${formatCounted(loss.objects, objectWord)} ${loss.objects === 1 ? "goes" : "go"} away`,
       lost: loss.items > 0 || loss.objects > 0,
     },
-    { label: "Sessions", value: sessions === null ? "not known" : sessions === 0 ? "none" : formatCount(sessions), note: "cut at the swap" },
+    sessions === null
+      ? {
+          label: "Live now",
+          value: plan.replaces?.items == null ? "not counted" : formatCounted(plan.replaces.items, itemWord, { estimated }),
+          note: sizeOf(plan),
+        }
+      : { label: "Sessions", value: sessions === 0 ? "none" : formatCount(sessions), note: "cut at the swap" },
     {
       label: "Undo",
       value: "for 24 hours",
-      note: plan.undo?.bytes == null ? "the old state is kept" : `keeping it takes ${formatBytes(plan.undo.bytes)}`,
+      note: plan.undo?.bytes == null ? "what is live now is kept aside" : `keeping it takes ${formatBytes(plan.undo.bytes)}`,
     },
   ];
   return (

@@ -1,14 +1,16 @@
 "use client";
+import { useIsMutating } from "@tanstack/react-query";
 import { ArrowRight, Lock, RotateCcw, UserPlus } from "lucide-react";
 import dynamic from "next/dynamic";
 import { parseAsString, useQueryState } from "nuqs";
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { backupHref, backupsHref } from "@/backups/backup-href";
 import type { BackupDetail } from "@/backups/backups.schema";
 import type { LivePlace } from "@/backups/live-place";
 import type { RestoreChoice } from "@/backups/restore-choice";
 import { RestoreTarget } from "@/backups/restore-target";
 import { ownRequest, useApprovals } from "@/backups/use-approval";
+import { useStepFocus } from "@/backups/use-step-focus";
 import { QueryError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import { Button, ButtonLink } from "@/components/ui/button";
@@ -31,6 +33,7 @@ const RestoreConfirm = dynamic(() => loadConfirm().then((module) => module.Resto
 const RestoreRun = dynamic(() => loadRun().then((module) => module.RestoreRun), { ssr: false, loading });
 
 const STEPS = ["Target", "Plan", "Confirm", "Run"] as const;
+const RUN = 3;
 
 interface RestorePanelProps {
   engine: EngineId;
@@ -46,6 +49,11 @@ export function RestorePanel(props: RestorePanelProps) {
   const { engine, connection, id } = props;
   const backup = trpc[engine].backups.get.useQuery({ connection, id });
   const [jobId, setJobId] = useQueryState("job", parseAsString);
+  const [isStartedHere, setStartedHere] = useState(false);
+  const start = (started: string) => {
+    setStartedHere(true);
+    void setJobId(started);
+  };
   if (backup.error && !backup.data)
     return <QueryError className="grow" error={backup.error} onRetry={() => void backup.refetch()} retrying={backup.isFetching} />;
   if (!backup.data) return <LinesSkeleton lines={8} />;
@@ -55,9 +63,9 @@ export function RestorePanel(props: RestorePanelProps) {
         crumbs={[{ label: "Backups", href: backupsHref(engine, connection) }, { label: backup.data.id, href: backupHref(backup.data) }, { label: "Restore" }]}
       />
       {jobId === null ? (
-        <Preparation {...props} backup={backup.data} onStarted={(started) => void setJobId(started)} />
+        <Preparation {...props} backup={backup.data} onStarted={start} />
       ) : (
-        <Run {...props} backup={backup.data} jobId={jobId} />
+        <Run {...props} backup={backup.data} jobId={jobId} isStartedHere={isStartedHere} />
       )}
     </div>
   );
@@ -88,17 +96,38 @@ function Head({ backup, environment, target, step, failed = false }: HeadProps) 
   );
 }
 
-const body = "flex min-h-0 grow flex-col gap-4 overflow-y-auto p-4 *:shrink-0 max-md:p-3";
+/** One step of the task: it scrolls by itself, the foot under it stays. */
+function Body({ step, before, children }: { step: number; before?: number | undefined; children: ReactNode }) {
+  const body = useStepFocus(step, before);
+  return (
+    <div
+      ref={body}
+      tabIndex={-1}
+      role="group"
+      aria-label={`Step ${step + 1} of ${STEPS.length}: ${STEPS[step] ?? ""}`}
+      className="flex min-h-0 grow flex-col gap-4 overflow-y-auto p-4 outline-none *:shrink-0 max-md:p-3"
+    >
+      {children}
+    </div>
+  );
+}
 
-function Run({ engine, connection, environment, backup, jobId }: RestorePanelProps & { backup: BackupDetail; jobId: string }) {
+function Run({
+  engine,
+  connection,
+  environment,
+  backup,
+  jobId,
+  isStartedHere,
+}: RestorePanelProps & { backup: BackupDetail; jobId: string; isStartedHere: boolean }) {
   const { data: job } = trpc.jobs.get.useQuery({ id: jobId });
   const isOver = job?.endedAt != null;
   const failed = isOver && job.state !== "succeeded";
   return (
-    <div className={body}>
-      <Head backup={backup} environment={environment} target={jobText(job?.request, "target")} step={isOver && !failed ? STEPS.length : 3} failed={failed} />
+    <Body step={RUN} before={isStartedHere ? RUN - 1 : undefined}>
+      <Head backup={backup} environment={environment} target={jobText(job?.request, "target")} step={isOver && !failed ? STEPS.length : RUN} failed={failed} />
       <RestoreRun engine={engine} connection={connection} environment={environment} jobId={jobId} backup={backup} />
-    </div>
+    </Body>
   );
 }
 
@@ -106,6 +135,7 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
   const { engine, connection, id, environment, live, backup, onStarted } = props;
   const [step, setStep] = useState(0);
   const [choice, setChoice] = useState<RestoreChoice>({ replace: false, newName: "", objects: null });
+  const [typed, setTyped] = useState("");
   // The later steps are here before they are asked for.
   useEffect(() => void Promise.all([loadPlan(), loadConfirm(), loadRun()]), []);
   const target = choice.replace ? (live?.name ?? "") : choice.newName;
@@ -124,7 +154,7 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
 
   return (
     <>
-      <div className={body}>
+      <Body step={step}>
         <Head backup={backup} environment={environment} target={step === 0 ? "" : target} step={step} />
         {step === 0 ? (
           <RestoreTarget
@@ -136,6 +166,7 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
             choice={choice}
             onChange={(change) => {
               plan.reset();
+              setTyped("");
               setChoice({ ...choice, ...change });
             }}
             error={plan.error}
@@ -154,10 +185,12 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
             plan={plan.data}
             isTwoPerson={isTwoPerson}
             request={request}
+            typed={typed}
+            onType={setTyped}
             onStarted={onStarted}
           />
         ) : null}
-      </div>
+      </Body>
       <footer className="flex min-h-15 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 border-t border-line bg-surface px-4 max-md:px-3 max-md:py-2">
         <span className="flex items-center gap-2 text-fg-2 max-md:text-12">
           <Lock aria-hidden className="size-3.5" />
@@ -180,27 +213,46 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
               <ArrowRight aria-hidden />
             </Button>
           ) : null}
-          {step === 2 ? <ConfirmButton target={target} isReplace={choice.replace} approval={isTwoPerson ? (request?.state ?? "none") : null} /> : null}
+          {step === 2 ? (
+            <ConfirmButton target={target} isReplace={choice.replace} approval={isTwoPerson ? (request?.state ?? "none") : null} isTyped={typed === target} />
+          ) : null}
         </span>
       </footer>
     </>
   );
 }
 
-/** @param approval where the second person stands; null where one person is enough */
-function ConfirmButton({ target, isReplace, approval }: { target: string; isReplace: boolean; approval: string | null }) {
+interface ConfirmButtonProps {
+  target: string;
+  isReplace: boolean;
+  /** Where the second person stands; null where one person is enough. */
+  approval: string | null;
+  /** The name of the target is typed. */
+  isTyped: boolean;
+}
+
+function ConfirmButton({ target, isReplace, approval, isTyped }: ConfirmButtonProps) {
+  // Of the form above: nothing else on this step sends anything.
+  const isSending = useIsMutating() > 0;
   if (approval === "waiting") return <Button disabled>Waiting for a second person</Button>;
   if (approval !== null && approval !== "approved")
     return (
-      <Button variant="primary" form="restore-confirm" type="submit">
+      <Button variant="primary" form="restore-confirm" type="submit" disabled={!isTyped} busy={isSending}>
         <UserPlus aria-hidden />
         Ask a second person
       </Button>
     );
   return (
-    <Button variant={isReplace ? "danger" : "primary"} form="restore-confirm" type="submit">
-      <RotateCcw aria-hidden />
-      Restore into {target}
+    <Button
+      variant={isReplace ? "danger" : "primary"}
+      form="restore-confirm"
+      type="submit"
+      disabled={!isTyped}
+      busy={isSending}
+      className="max-w-full min-w-0 shrink!"
+    >
+      {isSending ? null : <RotateCcw aria-hidden />}
+      <span className="truncate">Restore into {target}</span>
     </Button>
   );
 }

@@ -10,6 +10,8 @@ export function ReauthenticateField({ value, onChange }: { value: string; onChan
         type="password"
         autoComplete="current-password"
         required
+        // It appears as the answer to a press: whoever pressed goes on typing.
+        autoFocus
         maxLength={128}
         fieldSize="lg"
         value={value}
