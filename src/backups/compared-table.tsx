@@ -30,7 +30,7 @@ export function ComparedTable({ objects }: { objects: RestoreOutcome["objects"] 
         <TableHead>
           <tr>
             <ColumnHead>Object</ColumnHead>
-            <ColumnHead number>In the manifest</ColumnHead>
+            <ColumnHead number>In manifest</ColumnHead>
             <ColumnHead number>Restored</ColumnHead>
             <ColumnHead>Result</ColumnHead>
           </tr>
@@ -38,11 +38,11 @@ export function ComparedTable({ objects }: { objects: RestoreOutcome["objects"] 
         <tbody>
           {shown.map((object) => (
             <TableRow key={object.name} dense>
-              <RowHead className="min-w-36 break-all">{object.name}</RowHead>
+              <RowHead className="min-w-20 wrap-anywhere md:min-w-36">{object.name}</RowHead>
               <TableCell number>{object.inManifest === null ? "" : formatCount(object.inManifest)}</TableCell>
               <TableCell number>{object.restored === null ? "" : formatCount(object.restored)}</TableCell>
               <TableCell>
-                <PassMark failed={!object.equal}>{object.equal ? "equal" : "different"}</PassMark>
+                <PassMark failed={!object.equal}>{!object.equal ? "different" : object.inManifest === null ? "is there" : "equal"}</PassMark>
               </TableCell>
             </TableRow>
           ))}

@@ -121,10 +121,10 @@ function KeptRow({ restore, href, isNewest, mayRestore, onAsk }: KeptRowProps) {
         <Link href={`${href}/restore?job=${restore.id}`} className="font-medium whitespace-nowrap hover:text-accent-text">
           <RelativeTime time={restore.createdAt} show="moment" />
         </Link>{" "}
-        <span className="font-normal text-fg-2">into {restore.target}</span>
+        <span className="font-normal wrap-anywhere text-fg-2">into {restore.target}</span>
         <span className="block pb-1 text-12 font-normal text-fg-2 md:hidden">
           {what}
-          {size} kept, <RelativeTime time={restore.keptUntil} />
+          {size}, kept until <RelativeTime time={restore.keptUntil} show="moment" inSentence />
         </span>
       </RowHead>
       <TableCell className="max-md:hidden">

@@ -37,12 +37,12 @@ export function KeyValueList({ items, ends = false, wide = false, className }: K
   );
 }
 
-/** Facts side by side with hairlines between: the head of a backup or a key. */
+/** Facts side by side with hairlines between, on a phone two by two: the head of a backup or a key. */
 export function FactStrip({ items, className }: { items: readonly { label: string; value: ReactNode }[]; className?: string }) {
   return (
-    <dl className={classNames("flex flex-wrap gap-y-3", className)}>
+    <dl className={classNames("grid grid-cols-2 gap-x-4 gap-y-3 md:flex md:flex-wrap md:gap-x-0", className)}>
       {items.map((item) => (
-        <div key={item.label} className="mr-5 border-r border-line pr-5 last:mr-0 last:border-r-0">
+        <div key={item.label} className="min-w-0 border-line break-words md:mr-5 md:border-r md:pr-5 md:last:mr-0 md:last:border-r-0">
           <dt className="text-12 text-fg-3">{item.label}</dt>
           <dd className="font-medium">{item.value}</dd>
         </div>

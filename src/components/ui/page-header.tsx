@@ -16,16 +16,18 @@ export interface PageHeaderProps {
 export function PageHeader({ title, badges, note, below = false, back, end }: PageHeaderProps) {
   return (
     <header className="flex min-h-8 flex-wrap items-center gap-x-3 gap-y-2">
-      {back}
-      <div className="min-w-0">
-        <div className="flex flex-wrap items-center gap-x-2.5 gap-y-1">
-          <h1 className="min-w-0 text-20 font-semibold break-words">{title}</h1>
-          {badges}
-          {note && !below ? <p className="text-13 text-fg-3">{note}</p> : null}
+      <div className="flex min-w-0 items-start gap-3 max-md:gap-1">
+        {back}
+        <div className="min-w-0">
+          <div className="flex flex-wrap items-center gap-x-2.5 gap-y-1">
+            <h1 className="min-w-0 text-20 font-semibold wrap-anywhere">{title}</h1>
+            {badges}
+            {note && !below ? <p className="text-13 text-fg-3">{note}</p> : null}
+          </div>
+          {note && below ? <p className="text-13 text-fg-2">{note}</p> : null}
         </div>
-        {note && below ? <p className="text-13 text-fg-2">{note}</p> : null}
       </div>
-      {end ? <div className="ml-auto flex flex-wrap items-center gap-3 text-12 text-fg-3">{end}</div> : null}
+      {end ? <div className="flex flex-wrap items-center gap-3 text-12 text-fg-3 max-md:gap-2 md:ml-auto">{end}</div> : null}
     </header>
   );
 }

@@ -90,7 +90,7 @@ export function PhaseList({ phases }: { phases: readonly Phase[] }) {
             <span className={phase.state === "waiting" ? "block text-fg-3" : "block font-medium"}>{phase.title}</span>
             {phase.detail ? <span className="block text-12 text-fg-2">{phase.detail}</span> : null}
           </span>
-          {phase.end ? <span className="shrink-0 text-12 text-fg-3">{phase.end}</span> : null}
+          {phase.end ? <span className="shrink-0 text-12 leading-5 text-fg-3">{phase.end}</span> : null}
         </li>
       ))}
     </ol>

@@ -1,7 +1,7 @@
 import type { ComponentProps } from "react";
 import { classNames } from "@/components/ui/class-names";
 
-/** A plain table: head 32, rows 36, cells 12 sideways, the outer ones 16. Scrolls sideways inside its box, which takes the focus for that. */
+/** A plain table: head 32, rows 36, cells 12 sideways, the outer ones 16; on a phone 8 and 12. Scrolls sideways inside its box, which takes the focus for that. */
 export function Table({ label, className, children, ...rest }: ComponentProps<"table"> & { label: string }) {
   return (
     // relative: words for screen readers in a column out of sight must not make the page wider
@@ -23,10 +23,10 @@ export interface CellProps {
   number?: boolean;
 }
 
-const edges = "first:pl-4 last:pr-4";
+const sides = "px-2 first:pl-3 last:pr-3 md:px-3 md:first:pl-4 md:last:pr-4";
 
 export function ColumnHead({ number = false, className, scope = "col", ...rest }: ComponentProps<"th"> & CellProps) {
-  return <th scope={scope} className={classNames("h-8 px-3 font-medium whitespace-nowrap", edges, number ? "text-right" : "text-left", className)} {...rest} />;
+  return <th scope={scope} className={classNames("h-8 font-medium whitespace-nowrap", sides, number ? "text-right" : "text-left", className)} {...rest} />;
 }
 
 /** The head of the last column, of buttons and menus: its name is for screen readers alone. */
@@ -61,10 +61,10 @@ export function TableRow({ selected = false, dense = false, tone, className, ...
 }
 
 export function TableCell({ number = false, className, ...rest }: ComponentProps<"td"> & CellProps) {
-  return <td className={classNames("px-3", edges, number && "text-right whitespace-nowrap", className)} {...rest} />;
+  return <td className={classNames(sides, number && "text-right whitespace-nowrap", className)} {...rest} />;
 }
 
 /** The cell that names its row. */
 export function RowHead({ className, ...rest }: ComponentProps<"th">) {
-  return <th scope="row" className={classNames("px-3 text-left font-medium", edges, className)} {...rest} />;
+  return <th scope="row" className={classNames("text-left font-medium", sides, className)} {...rest} />;
 }

@@ -45,7 +45,7 @@ export function TimelineMark({ state, size = 10 }: { state: TimelineState; size?
 
 export function TimelineLegend() {
   return (
-    <ul className="flex flex-wrap gap-x-4 gap-y-1 text-12 text-fg-2">
+    <ul className="flex flex-wrap gap-x-2.5 gap-y-1 text-12 text-fg-2 md:gap-x-4">
       {(["proved", "verified", "complete", "failed", "running"] as const).map((state) => (
         <li key={state} className="flex items-center gap-1.5">
           <TimelineMark state={state} size={8} />
