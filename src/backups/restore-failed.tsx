@@ -1,5 +1,6 @@
 "use client";
 import { CircleX, ShieldCheck } from "lucide-react";
+import type { ReactNode } from "react";
 import { backupHref } from "@/backups/backup-href";
 import type { BackupDetail, JobDetail, JobView } from "@/backups/backups.schema";
 import { JobLog } from "@/backups/job-log";
@@ -11,6 +12,7 @@ import { KeyValueList } from "@/components/ui/key-value-list";
 import { Note, ResultBanner } from "@/components/ui/note";
 import { ListRow, Panel, PanelBody, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
+import { LinesSkeleton } from "@/components/ui/skeleton";
 import type { EngineId } from "@/engines";
 import { formatDuration } from "@/lib/format";
 import { jobText } from "@/lib/job-words";
@@ -27,29 +29,15 @@ interface RestoreFailedProps {
 /** "Failed, nothing changed", with the reason; or, while a swap that broke off is not settled, that both states are kept. */
 export function RestoreFailed(props: RestoreFailedProps) {
   const { engine, connection, environment, job, log, backup } = props;
-  const replaces = job.request["replace"] === true;
-  const list = useKeptRestores(engine, connection, { enabled: replaces });
-  if (replaces && !list.data && !list.error) return null;
-  const swap = list.data?.restores.find((entry) => entry.id === job.id);
+  const replaces = isReplace(job);
+  const { swap, isKnown } = useSwapOf(props);
   const isOpen = swap !== undefined && isUnderWay(swap);
   // A crash in the swap may have been settled the other way after the job had been given up.
   const isLive = swap?.state === "restored";
   const left = job.error?.message.includes("could not be removed") ?? false;
   return (
     <>
-      {isOpen ? (
-        <Note tone="amber" role="alert" title="Not settled yet.">
-          The swap broke off, and the console does not know yet which of the two states is live. Both are kept; it looks again every minute.
-        </Note>
-      ) : isLive ? (
-        <ResultBanner outcome="done" title="Restored">
-          The swap broke off and was found whole afterwards: the restored copy is live.
-        </ResultBanner>
-      ) : (
-        <ResultBanner outcome="failed" title="Failed, nothing changed" end={<ButtonLink href={backupHref(backup)}>Back to the backup</ButtonLink>}>
-          {job.state === "cancelled" ? "It was cancelled" : job.error?.message}. What is live is as it was.
-        </ResultBanner>
-      )}
+      <FailedWord engine={engine} connection={connection} job={job} end={<ButtonLink href={backupHref(backup)}>Back to the backup</ButtonLink>} />
       <div className="grid gap-4 lg:grid-cols-[minmax(0,1fr)_372px]">
         <div className="flex min-w-0 flex-col gap-4">
           {left ? (
@@ -62,10 +50,51 @@ export function RestoreFailed(props: RestoreFailedProps) {
         </div>
         <div className="flex min-w-0 flex-col gap-4">
           {swap && swap.state !== "dropped" ? <UndoCard engine={engine} connection={connection} environment={environment} id={swap.id} mayRestore /> : null}
-          {isOpen || isLive ? null : <WhatIsLive job={job} isReplace={replaces} left={left} />}
+          {!isKnown || isOpen || isLive ? null : <WhatIsLive job={job} isReplace={replaces} left={left} />}
         </div>
       </div>
     </>
+  );
+}
+
+type OfRestore = Pick<RestoreFailedProps, "engine" | "connection" | "job">;
+
+const isReplace = (job: JobView): boolean => job.request["replace"] === true;
+
+/** The swap of a restore that was to replace what is live; only with it is known what became of that. */
+function useSwapOf({ engine, connection, job }: OfRestore) {
+  const list = useKeptRestores(engine, connection, { enabled: isReplace(job) });
+  return { swap: list.data?.restores.find((entry) => entry.id === job.id), isKnown: !isReplace(job) || list.data !== undefined, error: list.error };
+}
+
+/** What a restore that did not come to its end means for what is live. */
+export function FailedWord({ end, ...restore }: OfRestore & { end: ReactNode }) {
+  const { swap, isKnown, error } = useSwapOf(restore);
+  const { job } = restore;
+  if (!isKnown)
+    return error ? (
+      <Note tone="amber" role="alert" title="What is live now could not be asked." end={end}>
+        {[error.message, error.data?.fix].filter(Boolean).join(". ")}
+      </Note>
+    ) : (
+      <LinesSkeleton lines={2} />
+    );
+  if (swap && isUnderWay(swap))
+    return (
+      <Note tone="amber" role="alert" title="Not settled yet." end={end}>
+        The swap broke off, and the console does not know yet which of the two states is live. Both are kept; it looks again every minute.
+      </Note>
+    );
+  if (swap?.state === "restored")
+    return (
+      <ResultBanner outcome="done" title="Restored" end={end}>
+        The swap broke off and was found whole afterwards: the restored copy is live.
+      </ResultBanner>
+    );
+  return (
+    <ResultBanner outcome="failed" title="Failed, nothing changed" end={end}>
+      {job.state === "cancelled" ? "It was cancelled" : job.error?.message}. What is live is as it was.
+    </ResultBanner>
   );
 }
 
@@ -102,7 +131,7 @@ function WhatIsLive({ job, isReplace, left }: { job: JobView; isReplace: boolean
         <KeyValueList
           ends
           items={[
-            { label: isReplace ? "Target" : "New place", value: <span className="break-all">{jobText(job.request, "target")}</span> },
+            { label: isReplace ? "Target" : "Asked for", value: <span className="break-all">{jobText(job.request, "target")}</span> },
             { label: "Changed", value: "nothing" },
             { label: "Left behind", value: left ? "see the reason" : "nothing" },
             ...(ran === null ? [] : [{ label: "Ran for", value: formatDuration(ran) }]),

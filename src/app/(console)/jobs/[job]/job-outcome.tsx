@@ -3,13 +3,14 @@ import dynamic from "next/dynamic";
 import { backupHref } from "@/backups/backup-href";
 import { outcomeOf } from "@/backups/restore-outcome";
 import { ButtonLink } from "@/components/ui/button";
-import { Note, ResultBanner } from "@/components/ui/note";
+import { ResultBanner } from "@/components/ui/note";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import { ENGINES, type EngineId } from "@/engines";
 import { capitalised, formatCounted } from "@/lib/format";
 import { jobText } from "@/lib/job-words";
 import type { RouterOutputs } from "@/trpc/client";
 
+const FailedWord = dynamic(() => import("@/backups/restore-failed").then((module) => module.FailedWord), { loading: () => <LinesSkeleton lines={2} /> });
 const ComparedTable = dynamic(() => import("@/backups/compared-table").then((module) => module.ComparedTable), { loading: () => <LinesSkeleton lines={6} /> });
 
 type Job = RouterOutputs["jobs"]["get"];
@@ -23,7 +24,7 @@ interface JobOutcomeProps {
 /** How a job ended, in words: what is live now, what is kept, what was proved. Nothing for those whose backup says it. */
 export function JobOutcome({ job, engine, connection }: JobOutcomeProps) {
   if (job.endedAt === null) return null;
-  if (job.kind === "restore") return <RestoreOutcomeNote job={job} />;
+  if (job.kind === "restore") return <RestoreOutcomeNote job={job} engine={engine} connection={connection} />;
   if (job.state !== "succeeded") return <Failed job={job} />;
   const target = jobText(job.request, "target");
   const backups = `/manage-dbs/${engine}/${encodeURIComponent(connection)}/backups`;
@@ -62,15 +63,10 @@ export function JobOutcome({ job, engine, connection }: JobOutcomeProps) {
   return null;
 }
 
-function RestoreOutcomeNote({ job }: { job: Job }) {
+function RestoreOutcomeNote({ job, engine, connection }: JobOutcomeProps) {
   const backupId = jobText(job.request, "backupId");
   const open = <ButtonLink href={backupHref({ connectionId: job.connectionId, id: backupId }, `/restore?job=${job.id}`)}>Open the restore</ButtonLink>;
-  if (job.state !== "succeeded")
-    return (
-      <Note tone="red" role="alert" title={job.error?.message ?? job.state} end={open}>
-        {[job.error?.fix, job.error?.detail].filter(Boolean).join(" ")}
-      </Note>
-    );
+  if (job.state !== "succeeded") return <FailedWord engine={engine} connection={connection} job={job} end={open} />;
   const outcome = outcomeOf(job);
   return (
     <ResultBanner outcome={outcome.skipped.length > 0 ? "partly" : "done"} title={capitalised(outcome.word)} end={open}>
