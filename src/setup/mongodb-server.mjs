@@ -5,8 +5,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
-import { answers, endLeftover, findOnPath, freePort, lastLines, run, startServer } from "./processes.mjs";
-import { SetupError, step } from "./progress.mjs";
+import { watchMongodb } from "./mongodb-watch.mjs";
+import { answers, endLeftover, endProcess, findOnPath, freePort, lastLines, run, startServer } from "./processes.mjs";
+import { say, SetupError, step } from "./progress.mjs";
 import { tools } from "./toolchain.mjs";
 
 const escalation = [
@@ -38,25 +39,59 @@ export async function ensureMongodb({ node, env }, installPython) {
   return fetched ? plainMongod(fetched) : secantus(await installSecantus(installPython));
 }
 
-/** @param {{server: Awaited<ReturnType<typeof ensureMongodb>>, directory: string, port?: number}} options */
-export async function startMongodb({ server, directory, port: wantedPort }) {
+/**
+ * @param {{server: Awaited<ReturnType<typeof ensureMongodb>>, directory: string, forTests: boolean, port?: number, watch?: {everyMs: number, patienceMs: number}}} options
+ * watch: how the tests' SecantusDB is asked whether it still works
+ */
+export async function startMongodb({ server, directory, forTests, port: wantedPort, watch }) {
   const folder = join(directory, server.product === "MongoDB" ? "mongodb" : "secantusdb");
   const pidFile = join(directory, "mongodb.pid");
+  const logFile = join(directory, "mongodb.log");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   await endLeftover({ pidFile, folder, escalation });
   const port = await freePort(wantedPort);
-  const started = await startServer({
-    name: server.product,
-    command: server.command,
-    args: server.args(folder, port),
-    folder,
-    logFile: join(directory, "mongodb.log"),
-    pidFile,
-    env: server.env,
-    escalation,
-    ready: () => answers(port),
-  });
-  return { ...started, port, product: server.product, url: `mongodb://127.0.0.1:${port}/` };
+  const start = () =>
+    startServer({
+      name: server.product,
+      command: server.command,
+      args: server.args(folder, port),
+      folder,
+      logFile,
+      pidFile,
+      env: server.env,
+      escalation,
+      ready: () => answers(port),
+    });
+  let started = await start();
+  const replace = async () => {
+    say("MongoDB", `${server.product} has stopped answering and is started again; where its threads stood:`);
+    await endProcess(started.pid, [
+      ["SIGUSR1", 2_000],
+      ["SIGKILL", 5_000],
+    ]);
+    process.stdout.write(`${whereThreadsStood(readFileSync(logFile, "utf8"))}\n`);
+    await started.stop();
+    started = await start().catch((error) => {
+      say("MongoDB", error.message);
+      return started;
+    });
+  };
+  const unwatch = forTests && server.product === "SecantusDB" ? watchMongodb({ port, replace, ...watch }) : async () => {};
+  const stop = async () => {
+    await unwatch();
+    await started.stop();
+  };
+  return { port, product: server.product, url: `mongodb://127.0.0.1:${port}/`, stop };
+}
+
+/** Of what Python's faulthandler wrote: the threads that are in the storage. */
+function whereThreadsStood(log) {
+  const threads = log.slice(log.search(/^(Current thread|Thread) 0x/m)).split(/\n(?=Current thread |Thread 0x)/);
+  return threads
+    .filter((thread) => thread.includes("storage.py"))
+    .map((thread) => thread.split("\n").slice(0, 8).join("\n"))
+    .slice(0, 40)
+    .join("\n");
 }
 
 function plainMongod(command) {
@@ -68,13 +103,17 @@ function plainMongod(command) {
   };
 }
 
+/** With SIGUSR1 it writes into its log where every thread stands. */
+const secantusProgram =
+  "import faulthandler, signal, sys; faulthandler.register(signal.SIGUSR1, all_threads=True); from secantus.cli import main; sys.exit(main())";
+
 function secantus({ command, path }) {
   return {
     product: "SecantusDB",
     command,
     args: (folder, port) => [
-      ...["-c", "import sys; from secantus.cli import main; sys.exit(main())"],
-      ...["--host", "127.0.0.1", "--port", String(port), "--storage-path", folder, "--cache-size", "256M", "--log-level", "WARNING"],
+      ...["-c", secantusProgram],
+      ...["--host", "127.0.0.1", "--port", String(port), "--storage-path", folder, "--cache-size", "1G", "--log-level", "WARNING"],
     ],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, LC_ALL: "C.UTF-8", ...(path ? { PYTHONPATH: path } : {}) },
   };

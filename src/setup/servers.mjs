@@ -13,7 +13,7 @@ import { findRedis, startRedis } from "./redis-server.mjs";
 import { root } from "./toolchain.mjs";
 
 /**
- * @typedef {{state: "running", url: string, port: number, pid: number, stop: () => Promise<void>, binDir?: string, command?: string, product?: string}} Running
+ * @typedef {{state: "running", url: string, port: number, stop: () => Promise<void>, binDir?: string, command?: string, product?: string}} Running
  * @typedef {{state: "missing", reason: string, fix: string}} Missing
  */
 
@@ -45,7 +45,7 @@ export async function startServers({ directory, forTests, toolchain }) {
     attempt("Redis", () => startRedis({ directory, forTests, port: ports.redis })),
     attempt("MongoDB", async () => {
       const server = await ensureMongodb(toolchain, installPython);
-      return startMongodb({ server, directory, port: ports.mongodb });
+      return startMongodb({ server, directory, forTests, port: ports.mongodb });
     }),
   ]);
   const running = [postgres, redis, mongodb].filter((server) => server.state === "running");
