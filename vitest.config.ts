@@ -10,8 +10,8 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     projects: [
       { extends: true, test: { name: "unit", include: ["src/**/*.test.ts"], exclude: ["src/**/*.engine.test.ts"] } },
       { extends: true, test: { name: "engine", include: ["src/**/*.engine.test.ts"] } },

@@ -28,14 +28,14 @@ export default defineConfig({
   // A second try is for a machine that was busy; `npm test` names what needed one.
   retries: process.env["CI"] === undefined ? 0 : 1,
   forbidOnly: process.env["CI"] !== undefined,
-  timeout: 60_000,
-  expect: { timeout: 10_000 },
+  timeout: 120_000,
+  expect: { timeout: 20_000 },
   reporter: [["list"]],
   use: {
     baseURL: target.baseURL,
     browserName: "chromium",
     viewport: { width: 1440, height: 900 },
-    actionTimeout: 10_000,
+    actionTimeout: 20_000,
     navigationTimeout: 30_000,
     screenshot: "only-on-failure",
     launchOptions: { args: chromiumArguments, ...(chromium === "" ? {} : { executablePath: chromium }) },

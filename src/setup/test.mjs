@@ -117,7 +117,7 @@ async function playwright(chromium, project = "") {
   rmSync(file, { force: true });
   const env = { ...servers.console, CHROMIUM_PATH: chromium, PLAYWRIGHT_JSON_OUTPUT_FILE: file, CI: "1" };
   const args = ["test", "--config", "e2e/playwright.config.ts", "--reporter=list,json", ...(project ? [`--project=${project}`] : [])];
-  const { code, output } = await tool("playwright", args, minutes(30), env);
+  const { code, output } = await tool("playwright", args, minutes(45), env);
   const report = readReport(file);
   if (!report) return failure(output);
   const { expected, unexpected, flaky, skipped } = report.stats;
