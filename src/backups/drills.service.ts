@@ -76,7 +76,7 @@ function checked({ backup, engine }: DrillRequest, context: JobContext): Promise
 async function scratchPlace({ backup, connection, engine }: DrillRequest, context: JobContext): Promise<RestoreTarget> {
   const { artefact, manifest } = await storedArtefact(backup);
   const name = await drillTarget({ artefact, manifest, connection, engine, jobId: context.jobId, signal: context.signal });
-  assertPlan(await engine.plan(artefact, connection, { name }, { signal: context.signal }));
+  assertPlan(await engine.plan(artefact, connection, { name }, { signal: context.signal, checksOnly: true }));
   // Before the first effect: a sweep after a crash must know what to clear.
   await updateJob(context.jobId, { request: JSON.stringify({ backupId: backup.id, target: name }) });
   return { name };

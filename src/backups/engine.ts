@@ -209,8 +209,13 @@ export interface BackupEngine {
   readBackWhileWriting?(content: ManifestContent): Verification | null;
   /** Reads an artefact whole, without a server: structure, checksums, counts. Never trusts an exit code alone. Rejects when anything is off. */
   verify(artefact: Artefact, context: JobContext): Promise<Verification>;
-  /** Says what restoring here would do. Changes nothing. */
-  plan(artefact: Artefact, connection: Connection, target: RestoreTarget, context: { signal?: AbortSignal | undefined }): Promise<RestorePlan>;
+  /** Says what restoring here would do. Changes nothing. `checksOnly`: only the checks are read, and nothing needs to be counted for them. */
+  plan(
+    artefact: Artefact,
+    connection: Connection,
+    target: RestoreTarget,
+    context: { signal?: AbortSignal | undefined; checksOnly?: boolean | undefined },
+  ): Promise<RestorePlan>;
   /** Restores aside. Nothing live is touched. On failure it has removed what it made. */
   stage(artefact: Artefact, connection: Connection, target: RestoreTarget, context: JobContext): Promise<Staged>;
   /** Clears what a crashed restore left behind. */

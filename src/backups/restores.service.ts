@@ -94,7 +94,7 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
 
   await phase("Check the file", () => checkBefore({ backup, engine, context }));
   const { artefact, manifest } = await storedArtefact(backup);
-  await phase("Check the target", async () => assertPlan(await engine.plan(artefact, connection, target, { signal: context.signal })));
+  await phase("Check the target", async () => assertPlan(await engine.plan(artefact, connection, target, { signal: context.signal, checksOnly: true })));
   const staged = await phase("Restore aside", () => engine.stage(artefact, connection, target, context));
   let compared: Compared[];
   try {

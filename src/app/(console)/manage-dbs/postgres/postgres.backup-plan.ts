@@ -1,5 +1,5 @@
 import "server-only";
-import { liveCounts, type LiveCounts } from "@/app/(console)/manage-dbs/postgres/postgres.live-counts";
+import { estimates, liveCounts, type LiveCounts } from "@/app/(console)/manage-dbs/postgres/postgres.live-counts";
 import { statfs } from "node:fs/promises";
 import { z } from "zod";
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
@@ -104,7 +104,7 @@ export async function planRestore(options: {
   artefact: Artefact;
   connection: Connection;
   target: RestoreTarget;
-  context: CallContext;
+  context: CallContext & { checksOnly?: boolean | undefined };
   search: ToolSearch;
 }): Promise<RestorePlan> {
   const { artefact, connection, target, context, search } = options;
@@ -114,7 +114,7 @@ export async function planRestore(options: {
   return browse(connection, context, async (session) => {
     const needs = await readNeeds(session, toc, details);
     const relations = await listRelations(session);
-    const counts = await liveCounts(session, relations);
+    const counts = context.checksOnly ? estimates(relations) : await liveCounts(session, relations);
     const live = target.replace ? await readLive(session) : null;
     const bytesNeeded = details.databaseBytes;
     const checks = [

@@ -1,18 +1,16 @@
 import "server-only";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-names";
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
 import { countLargeObjects, countRelations, LARGE_OBJECTS_NAME, listRelations } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
-import { nameProblem, readNeeds, wantedOf, type Details, type RestoreNeeds } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
+import { nameProblem, readNeeds, wantedOf, type Details } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
 import { chosenObjects, restoreList } from "@/app/(console)/manage-dbs/postgres/postgres.chosen";
 import { compareContent } from "@/app/(console)/manage-dbs/postgres/postgres.compare-content";
 import { readLive, replaceProblem, tablespaceOf } from "@/app/(console)/manage-dbs/postgres/postgres.replace-plan";
 import { swapStaged, type AtPoint } from "@/app/(console)/manage-dbs/postgres/postgres.swap";
 import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
-import { browse, reachedTarget, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
-import { startTool, toolEnvironment, writeOrGone } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
-import type { PostgresTools, ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
+import { browse, withOwnSession } from "@/app/(console)/manage-dbs/postgres/postgres.client";
+import { jobsFor, runRestore } from "@/app/(console)/manage-dbs/postgres/postgres.restore-run";
+import type { ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
 import type { Artefact, JobContext, Journal, LeftBehind, RestoreTarget, Staged } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
@@ -43,14 +41,24 @@ export async function stageRestore(options: {
   const name = stagingName(target.name, context.jobId);
   context.progress({ phase: "Create a database beside" });
   const owner = live?.owner ?? needs.databaseOwner;
-  await createDatabase(connection, { name, details, owner, tablespace: live && tablespaceOf(live), context });
+  const create = (): Promise<void> => createDatabase(connection, { name, details, owner, tablespace: live && tablespaceOf(live), context });
+  await create();
   try {
     context.progress({ phase: "Restore with pg_restore" });
-    await runRestore({ artefact, connection, name, needs, list: target.objects ? restoreList(wanted) : null, tools, context });
+    const run = { artefact, connection, name, needs, toc, list: target.objects ? restoreList(wanted) : null, tools, context };
+    const jobs = jobsFor(toc, artefact.manifest.objects);
+    await runRestore({ ...run, jobs }).catch(async (error: unknown) => {
+      if (jobs === 1 || !mayGoAlone(error, context)) throw error;
+      context.log(`with ${jobs} processes it did not go (${error instanceof Error ? error.message : String(error)}); again, one thing after the other`);
+      await dropDatabase(connection, name);
+      await create();
+      await runRestore({ ...run, jobs: 1 });
+    });
     // What replaces a live database takes that one's settings, when it does.
     if (!live) await carrySettings(connection, { name, toc, context });
     context.progress({ phase: "Count every table" });
-    const counted = await countDatabase({ connection, name, context });
+    // Its first queries are to be planned well: at once where applications come with the swap, after it has its name where nobody waits for it.
+    const [counted] = await Promise.all([countDatabase({ connection, name, context }), live ? analyze(connection, name, context.signal) : null]);
     // What the backup has no count of cannot be compared.
     const uncounted = new Set(manifestObjects.filter((object) => object.count === null).map((object) => object.name));
     return {
@@ -75,6 +83,10 @@ export async function stageRestore(options: {
   }
 }
 
+/** Things that only go in the archive's own order (a check that reads another table), or sessions that were too many. */
+const mayGoAlone = (error: unknown, { signal }: JobContext): boolean =>
+  !signal.aborted && !(error instanceof AppError && ["CANCELLED", "LIMIT_EXCEEDED", "TOOL_MISSING"].includes(error.code));
+
 async function createDatabase(
   connection: Connection,
   options: { name: string; details: Details; owner: string | null; tablespace: string | null; context: JobContext },
@@ -92,64 +104,6 @@ async function createDatabase(
   ];
   await withOwnSession(connection, { signal: context.signal }, (session) => session.run(words.filter((word) => word !== "").join(" ")));
   context.log(`created ${name}`);
-}
-
-interface RestoreRun {
-  artefact: Artefact;
-  connection: Connection;
-  name: string;
-  needs: RestoreNeeds;
-  /** Of the entries to restore; null for all. */
-  list: string | null;
-  tools: PostgresTools;
-  context: JobContext;
-}
-
-/** The archive goes in by stdin: its path is no argument, and what is restored is what was opened. */
-async function runRestore(run: RestoreRun): Promise<void> {
-  const { artefact, connection, name, needs, list, tools, context } = run;
-  const { target, encrypted } = await reachedTarget(connection, context);
-  const listFile = join(context.scratchDir, "restore.list");
-  if (list !== null) await writeFile(listFile, list, { mode: 0o600 });
-  const restore = startTool({
-    file: tools.pgRestore,
-    arguments: [
-      "--exit-on-error",
-      "--verbose",
-      "--no-password",
-      ...(needs.withoutOwners.length > 0 ? ["--no-owner", "--no-privileges"] : needs.withoutRights.length > 0 ? ["--no-privileges"] : []),
-      ...(needs.missingTablespaces.length > 0 ? ["--no-tablespaces"] : []),
-      ...(list === null ? [] : [`--use-list=${listFile}`]),
-      `--dbname=${name}`,
-    ],
-    environment: await toolEnvironment({ target: { ...target, database: name }, encrypted, scratchDir: context.scratchDir }),
-    secret: target.password,
-    onLine: (line, isComplaint) => {
-      const table = /^pg_restore: processing data for table "(.*)"$/.exec(line)?.[1];
-      if (table !== undefined) context.progress({ object: table });
-      else if (isComplaint) context.log(line);
-    },
-    context,
-  });
-  const stop = (): void => restore.kill();
-  context.signal.addEventListener("abort", stop, { once: true });
-  restore.stdout.resume();
-  try {
-    let bytes = 0;
-    for await (const chunk of artefact.open()) {
-      if (context.signal.aborted || !(await writeOrGone(restore.stdin, chunk as Buffer))) break;
-      bytes += (chunk as Buffer).length;
-      context.progress({ bytesDone: bytes, bytesTotal: artefact.bytes });
-    }
-    restore.stdin.end();
-    await restore.done;
-  } catch (error) {
-    if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled", { cause: error });
-    throw error;
-  } finally {
-    context.signal.removeEventListener("abort", stop);
-    restore.kill();
-  }
 }
 
 /**
@@ -182,7 +136,7 @@ export function databaseSettings(definition: string, database: string): string[]
   });
 }
 
-/** Exact rows of the restored database by the manifest's names; ANALYZE on the way, so that its first queries are planned well. */
+/** Exact rows of the restored database by the manifest's names. */
 async function countDatabase(options: { connection: Connection; name: string; context: JobContext }): Promise<{ name: string; count: number | null }[]> {
   const { connection, name, context } = options;
   return withOwnSession(connection, { signal: context.signal, database: name }, async (session) => {
@@ -192,10 +146,13 @@ async function countDatabase(options: { connection: Connection; name: string; co
     const counts = await countRelations(session, relations, (object) => context.progress({ object, objectsDone: (done += 1) }));
     const largeObjects = await countLargeObjects(session);
     await session.run("COMMIT");
-    await session.run("ANALYZE");
     const found = relations.map((relation) => ({ name: relation.name, count: counts.get(relation.name) ?? null }));
     return largeObjects > 0 ? [...found, { name: LARGE_OBJECTS_NAME, count: largeObjects }] : found;
   });
+}
+
+async function analyze(connection: Connection, database: string, signal?: AbortSignal): Promise<void> {
+  await withOwnSession(connection, { signal, database }, (session) => session.run("ANALYZE"));
 }
 
 async function keepAs(options: {
@@ -205,6 +162,8 @@ async function keepAs(options: {
 }): Promise<{ place: string; connection: { url: string; database: string | null } }> {
   const { connection, name, target } = options;
   await withOwnSession(connection, {}, (session) => session.run(`ALTER DATABASE ${quoteIdentifier(name)} RENAME TO ${quoteIdentifier(target)}`));
+  // Autovacuum does it within its minute where this does not come to its end.
+  void analyze(connection, target).catch(() => undefined);
   const url = new URL(connection.url.reveal());
   url.pathname = `/${encodeURIComponent(target)}`;
   return { place: `database ${target} on ${connection.address}`, connection: { url: url.toString(), database: null } };

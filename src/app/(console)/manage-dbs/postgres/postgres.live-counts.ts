@@ -12,7 +12,13 @@ export interface LiveCounts {
 
 /** Counted where that takes no longer than LIMITS.exactCountTimeoutMs in all, else the planner's estimates, which a table has once it was analysed. */
 export async function liveCounts(session: Session, relations: readonly DumpRelation[]): Promise<LiveCounts> {
-  const counted = await countInTime(session, relations);
+  return countsOf(relations, await countInTime(session, relations));
+}
+
+/** What the planner knows. */
+export const estimates = (relations: readonly DumpRelation[]): LiveCounts => countsOf(relations, null);
+
+function countsOf(relations: readonly DumpRelation[], counted: ReadonlyMap<string, number> | null): LiveCounts {
   const byName = new Map(relations.map((relation) => [relation.name, relation.countFrom === null ? null : (counted?.get(relation.name) ?? relation.estimate)]));
   const rows = relations.filter((relation) => relation.countFrom !== null).map((relation) => byName.get(relation.name) ?? null);
   return { byName, total: rows.includes(null) ? null : rows.reduce<number>((sum, count) => sum + (count ?? 0), 0), isExact: counted !== null };

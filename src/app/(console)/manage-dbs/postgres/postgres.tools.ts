@@ -1,9 +1,10 @@
 import "server-only";
 import { execFile } from "node:child_process";
-import { access, constants, readdir } from "node:fs/promises";
+import { access, constants, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { AppError } from "@/server/errors";
+import { single } from "@/server/single";
 
 /** pg_dump and pg_restore of one version; they always come together. */
 export interface PostgresTools {
@@ -65,7 +66,39 @@ function pathDirectories(search: ToolSearch): string[] {
   return (search.path ?? "").split(":").filter((directory) => directory.startsWith("/"));
 }
 
+/** What the tools of a directory said, and of which files. */
+interface Inspected {
+  files: string;
+  until: number;
+  tools: PostgresTools;
+}
+
+/** A file there may be a script that calls the newest installed version, so what it said holds only for a while. */
+const INSPECTED_MS = 60_000;
+
 async function inspect(directory: string): Promise<PostgresTools | null> {
+  const files = await filesIn(directory);
+  if (files === null) return null;
+  const known = single("postgres-tools", () => new Map<string, Inspected>());
+  const before = known.get(directory);
+  if (before && before.files === files && performance.now() < before.until) return before.tools;
+  const tools = await ask(directory);
+  // One that did not answer may have had no time to.
+  if (tools !== null) known.set(directory, { files, until: performance.now() + INSPECTED_MS, tools });
+  return tools;
+}
+
+/** Tells the two files from others of the same name; null when one is missing. */
+async function filesIn(directory: string): Promise<string | null> {
+  try {
+    const found = await Promise.all([join(directory, "pg_dump"), join(directory, "pg_restore")].map((path) => stat(path)));
+    return found.map(({ dev, ino, size, mtimeMs, ctimeMs }) => [dev, ino, size, mtimeMs, ctimeMs].join(" ")).join("\n");
+  } catch {
+    return null;
+  }
+}
+
+async function ask(directory: string): Promise<PostgresTools | null> {
   const pgDump = join(directory, "pg_dump");
   const pgRestore = join(directory, "pg_restore");
   try {
