@@ -89,10 +89,11 @@ export function readAll(
   if (place.rawData) {
     const command = { find: place.collection, filter: {}, hint: { $natural: 1 }, batchSize, rawData: true };
     const cursor = db.runCursorCommand(command, { raw: true, ...(session ? { session } : {}), ...(signal ? { signal } : {}) });
-    return rawBatches(cursor.setBatchSize(batchSize));
+    return rawBatches(cursor.setBatchSize(batchSize), { isAhead: true });
   }
   return rawBatches(
     rawFind(db.collection(place.collection), { hint: { $natural: 1 }, batchSize, signal, comment: "foundry-console backup", ...(session ? { session } : {}) }),
+    { isAhead: true },
   );
 }
 
