@@ -46,9 +46,17 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
  */
 export const removeBackup = (id: string): Promise<void> => inTurn(() => removeUnlessLast(id));
 
-async function removeUnlessLast(id: string): Promise<void> {
+/** The same for a backup whose connection is no more: also the last one, which nothing would ever replace. */
+export const removeEvenLast = (id: string): Promise<void> => inTurn(async () => forget(await stillThere(id)));
+
+async function stillThere(id: string): Promise<BackupRow> {
   const backup = await findBackup(id);
   if (!backup) throw new AppError("NOT_FOUND", "This backup is gone already", { fix: "Look at the list again." });
+  return backup;
+}
+
+async function removeUnlessLast(id: string): Promise<void> {
+  const backup = await stillThere(id);
   const others = (await allOf(backup.connection_id)).filter((other) => other.id !== id);
   if (await isGood(backup)) {
     let isAnotherGood = false;

@@ -84,6 +84,8 @@ const collections: Record<string, Rule> = {
 const consoleRules = (names: Names): Record<string, Rule> => ({
   "backups.attention": { action: "read" },
   "backups.list": { action: "read" },
+  "backups.removed": { action: "administer" },
+  "backups.removeRemoved": { action: "administer", input: { id: "sq-never", confirm: "sq-never" } },
   "jobs.list": { action: "read" },
   "jobs.get": { action: "read", input: { id: names.jobId } },
   "jobs.watch": { action: "read", input: { id: names.jobId } },

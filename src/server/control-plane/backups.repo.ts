@@ -70,6 +70,12 @@ export function listBackups(options: {
   return query.execute();
 }
 
+/** Of all connections that ever made one, also those that were removed since. */
+export async function connectionsWithBackups(): Promise<string[]> {
+  const rows = await controlPlane().selectFrom("backups").select("connection_id").distinct().orderBy("connection_id").execute();
+  return rows.map((row) => row.connection_id);
+}
+
 /** Backups said to be running whose job is none of this process: it ended with another one, or without telling them. */
 export function strandedBackups(bootId: string): Promise<BackupRow[]> {
   return controlPlane()

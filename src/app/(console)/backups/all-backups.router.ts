@@ -3,12 +3,13 @@ import { z } from "zod";
 import { AttentionItem } from "@/backups/attention.schema";
 import { attentionFor } from "@/backups/attention.service";
 import { BackupPage } from "@/backups/backups.schema";
+import { backupsOfRemoved, removeOfRemoved } from "@/backups/removed-connections.service";
 import { backupSummary, cursorOf, parseCursor } from "@/backups/views";
 import type { Principal } from "@/server/auth/principal";
 import { listConnections } from "@/server/connections";
 import { listBackups } from "@/server/control-plane/backups.repo";
 import { effectiveRole } from "@/server/grants";
-import { procedure, router } from "@/trpc/init";
+import { procedure, requireRecentSignIn, requireTypedName, router } from "@/trpc/init";
 
 /** Backups of every connection the asking person may see. */
 export const allBackupsRouter = router({
@@ -28,8 +29,36 @@ export const allBackupsRouter = router({
       const before = parseCursor(input.before);
       const since = input.sinceDays === undefined ? undefined : new Date(Date.now() - input.sinceDays * 86_400_000).toISOString();
       const rows = await listBackups({ connectionIds: visible, since, limit: input.limit, before: before && { startedAt: before.time, id: before.id } });
-      const last = rows.at(-1);
-      return { backups: rows.map(backupSummary), nextCursor: rows.length === input.limit && last ? cursorOf(last.started_at, last.id) : null };
+      return pageOf(rows, input.limit);
+    }),
+
+  removed: procedure
+    .action("administer")
+    .meta({ openapi: { method: "GET", path: "/backups/removed", tags: ["backups"], summary: "Backups whose connection was removed, newest first" } })
+    .input(z.object({ limit: z.coerce.number().int().min(1).max(500).default(100), before: z.string().max(200).optional() }))
+    .output(BackupPage)
+    .query(async ({ ctx, input }) => {
+      const before = parseCursor(input.before);
+      return pageOf(await backupsOfRemoved(ctx.principal, { limit: input.limit, before: before && { startedAt: before.time, id: before.id } }), input.limit);
+    }),
+
+  removeRemoved: procedure
+    .action("administer")
+    .meta({
+      openapi: {
+        method: "POST",
+        path: "/backups/removed/{id}/remove",
+        tags: ["backups"],
+        summary: "Delete a backup whose connection was removed, also its last one",
+      },
+    })
+    .input(z.object({ id: z.string().min(1).max(120), confirm: z.string().max(200) }))
+    .output(z.object({ done: z.literal(true) }))
+    .mutation(async ({ ctx, input }) => {
+      requireTypedName(input.confirm, input.id);
+      requireRecentSignIn(ctx.principal);
+      await removeOfRemoved(ctx.principal, input.id);
+      return { done: true as const };
     }),
 
   attention: procedure
@@ -40,6 +69,11 @@ export const allBackupsRouter = router({
     .output(z.object({ items: z.array(AttentionItem) }))
     .query(async ({ ctx }) => ({ items: await attentionFor(ctx.principal, await visibleConnections(ctx.principal)) })),
 });
+
+function pageOf(rows: Parameters<typeof backupSummary>[0][], limit: number): z.infer<typeof BackupPage> {
+  const last = rows.at(-1);
+  return { backups: rows.map(backupSummary), nextCursor: rows.length === limit && last ? cursorOf(last.started_at, last.id) : null };
+}
 
 async function visibleConnections(principal: Principal): Promise<string[]> {
   const visible: string[] = [];
