@@ -260,7 +260,11 @@ export async function withOwnSession<T>(
   options: CallContext & { database?: string | undefined },
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const own = await openOwnSession(connection, options);
+  return workIn(await openOwnSession(connection, options), work);
+}
+
+/** Runs work in an opened session and ends it, whatever comes. Throws AppError only. */
+export async function workIn<T>(own: OwnSession, work: (session: Session) => Promise<T>): Promise<T> {
   let clean = false;
   try {
     const result = await work(own.session);

@@ -1,5 +1,5 @@
 import "server-only";
-import { openOwnSession, type OwnSession, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
+import { openOwnSession, workIn, type OwnSession, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import type { CallContext, Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 import { textLiteral } from "@/sql/identifiers";
@@ -33,18 +33,11 @@ export async function withMaintenance<T>(
   work: (maintenance: MaintenanceSession) => Promise<T>,
 ): Promise<T> {
   const { own, database } = await openMaintenance(connection, options);
-  let clean = false;
-  try {
+  return workIn(own, async (session) => {
     // Nothing here waits for long: whoever holds a database for longer is named.
-    await own.session.run(`SET application_name = ${textLiteral(options.applicationName)}; SET lock_timeout = 10000`);
-    const result = await work({ session: own.session, database });
-    clean = true;
-    return result;
-  } catch (error) {
-    throw own.explain(error);
-  } finally {
-    await own.end({ clean });
-  }
+    await session.run(`SET application_name = ${textLiteral(options.applicationName)}; SET lock_timeout = 10000`);
+    return work({ session, database });
+  });
 }
 
 async function openMaintenance(connection: Connection, options: MaintenanceOptions): Promise<{ own: OwnSession; database: string }> {
