@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { TextLink } from "@/components/ui/button";
 import { ListRow } from "@/components/ui/panel";
 import type { AttentionItem } from "@/backups/attention.schema";
+import { lastTry } from "@/backups/own-backups";
 import { ENGINES, type EngineId } from "@/engines";
 import { formatUtc } from "@/lib/format";
 import type { DatabaseState } from "./home-card";
@@ -82,7 +83,7 @@ function connectionTrouble(state: DatabaseState): Attention[] {
 
 function backupTrouble(state: DatabaseState): Attention[] {
   const { connection, backups } = state;
-  const last = backups?.find((backup) => backup.state !== "running");
+  const last = lastTry(backups);
   const href = `/manage-dbs/${connection.id}/backups`;
   if (backups === undefined || connection.missing) return [];
   if (last?.state === "failed") {

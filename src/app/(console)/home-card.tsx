@@ -1,6 +1,7 @@
 "use client";
 import { BadgeCheck, ClockAlert, Star } from "lucide-react";
 import Link from "next/link";
+import { lastGood, lastProved } from "@/backups/own-backups";
 import { timelineOf } from "@/backups/timeline-of";
 import { EngineMark } from "@/components/engine-mark";
 import type { ReadableError } from "@/components/query-error";
@@ -25,8 +26,8 @@ export interface DatabaseState {
 /** One database: size, health, last good backup, thirty days at a glance. */
 export function DatabaseCard({ connection, overview, error, backups, now }: DatabaseState & { now: string }) {
   const info = overview?.info;
-  const good = backups?.find((backup) => backup.state === "complete" && backup.verifiedAt !== null);
-  const proved = lastProof(backups);
+  const good = lastGood(backups);
+  const proved = lastProved(backups)?.provedAt ?? null;
   const size = info?.sizeBytes ?? info?.memoryBytes ?? null;
   return (
     <Panel className="flex flex-col">
@@ -105,10 +106,4 @@ export function DatabaseCard({ connection, overview, error, backups, now }: Data
       </div>
     </Panel>
   );
-}
-
-/** When a backup of the last thirty days was last restored aside and compared. */
-function lastProof(backups: DatabaseState["backups"]): string | null {
-  const times = (backups ?? []).flatMap((backup) => (backup.state === "complete" && backup.provedAt !== null ? [backup.provedAt] : []));
-  return times.toSorted().at(-1) ?? null;
 }

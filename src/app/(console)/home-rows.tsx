@@ -1,6 +1,7 @@
 "use client";
 import { BadgeCheck, ChevronRight, ClockAlert } from "lucide-react";
 import Link from "next/link";
+import { lastGood } from "@/backups/own-backups";
 import { EngineMark } from "@/components/engine-mark";
 import { CountBadge, EnvironmentLabel } from "@/components/ui/badge";
 import { HealthDot } from "@/components/ui/health-dot";
@@ -27,7 +28,7 @@ export function DatabaseRows({ title, states, className }: { title: string; stat
 }
 
 function DatabaseRow({ connection, overview, error, backups }: DatabaseState) {
-  const good = backups?.find((backup) => backup.state === "complete" && backup.verifiedAt !== null);
+  const good = lastGood(backups);
   const size = overview?.info.sizeBytes ?? overview?.info.memoryBytes ?? null;
   return (
     <Link href={`/manage-dbs/${connection.id}`} className="flex min-h-14 items-center gap-3 px-4 py-2 hover:bg-hover">

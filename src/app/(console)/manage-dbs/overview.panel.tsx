@@ -3,6 +3,7 @@ import { BadgeCheck, CircleDashed, Info, ShieldAlert, Star, TriangleAlert } from
 import { useState } from "react";
 import { BackUpButton } from "@/backups/back-up-button";
 import { backupHref } from "@/backups/backup-href";
+import { lastGood, lastProved } from "@/backups/own-backups";
 import { timelineOf } from "@/backups/timeline-of";
 import { QueryError } from "@/components/query-error";
 import { Badge, CountBadge, StateBadge } from "@/components/ui/badge";
@@ -72,7 +73,7 @@ function FactBadge({ text, tone }: { text: string; tone: "ok" | "warn" | "plain"
 function SafetyPanel({ engine, connection, mayBackUp }: { engine: EngineId; connection: string; mayBackUp: boolean }) {
   const query = trpc[engine].backups.list.useQuery({ connection, limit: 100 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
   const backups = query.data?.backups ?? [];
-  const good = backups.find((backup) => backup.state === "complete" && backup.verifiedAt !== null);
+  const good = lastGood(backups);
   const href = `/manage-dbs/${engine}/${encodeURIComponent(connection)}/backups`;
   return (
     <Panel>
@@ -92,10 +93,8 @@ function SafetyPanel({ engine, connection, mayBackUp }: { engine: EngineId; conn
 
 /** The newest proof of all of them, however old its backup is. */
 function LastProof({ backups }: { backups: readonly Backup[] }) {
-  const [proved] = backups
-    .filter((backup) => backup.state === "complete" && backup.provedAt !== null)
-    .toSorted((a, b) => (b.provedAt ?? "").localeCompare(a.provedAt ?? ""));
-  if (!proved?.provedAt)
+  const proved = lastProved(backups);
+  if (!proved)
     return <ListRow icon={<Star className="text-fg-3" aria-hidden />} title="Never proved" detail="a backup is proved when it was restored and compared" />;
   return (
     <ListRow
