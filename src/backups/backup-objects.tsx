@@ -168,7 +168,7 @@ function ObjectTable({ rows, backup, estimated, isCompared, onOpen }: ObjectTabl
       <tbody>
         {rows.map((row) => (
           <TableRow key={row.name}>
-            <RowHead className="min-w-32 break-all">
+            <RowHead className="min-w-32 wrap-anywhere">
               {onOpen && row.isInBackup ? (
                 <button
                   type="button"

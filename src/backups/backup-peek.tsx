@@ -36,7 +36,7 @@ export function BackupPeek({ backup, connection, object, onChange, onClose }: Ba
       open
       onOpenChange={(open) => !open && onClose()}
       size="lg"
-      title={<span className="break-all">{object}</span>}
+      title={<span className="wrap-anywhere">{object}</span>}
       description={
         peek.data
           ? `${peek.data.hasMore ? "The first " : ""}${formatCounted(found, itemWord)}${peek.data.hasMore && total !== null ? ` of ${formatCount(total)}` : ""}, read from the backup's file. Nothing was restored.`

@@ -128,7 +128,7 @@ function KeptRow({ restore, href, isNewest, mayRestore, onAsk }: KeptRowProps) {
         </span>
       </RowHead>
       <TableCell className="max-md:hidden">
-        <Link href={href} className="font-mono text-12 break-all hover:text-accent-text">
+        <Link href={href} className="font-mono text-12 wrap-anywhere hover:text-accent-text">
           {restore.backupId}
         </Link>
       </TableCell>

@@ -123,7 +123,7 @@ function WhatIsReplaced({ engine, connection, environment, live, plan, target }:
     { label: "After this", value: formatCounted(after, itemWord), note: formatCounted(there, { one: "object", many: "objects" }) },
     {
       label: "Not in it",
-      value: loss.items === 0 ? `no ${itemWord.one} less` : formatCounted(loss.items, itemWord, { estimated }),
+      value: loss.items === 0 ? "nothing" : formatCounted(loss.items, itemWord, { estimated }),
       note:
         loss.objects === 0
           ? estimated
@@ -152,7 +152,7 @@ function WhatIsReplaced({ engine, connection, environment, live, plan, target }:
       >
         <TriangleAlert aria-hidden className="size-[18px]" />
         <h2 className="text-14 font-semibold">{isProduction ? "This replaces a production database" : `This replaces what is live in ${target}`}</h2>
-        <span className="ml-auto min-w-0 break-all">
+        <span className="ml-auto min-w-0 wrap-anywhere">
           {label} / {connection}
           {live ? `, ${live.address}` : ""}
         </span>

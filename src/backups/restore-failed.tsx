@@ -131,7 +131,7 @@ function WhatIsLive({ job, isReplace, left }: { job: JobView; isReplace: boolean
         <KeyValueList
           ends
           items={[
-            { label: isReplace ? "Target" : "Asked for", value: <span className="break-all">{jobText(job.request, "target")}</span> },
+            { label: isReplace ? "Target" : "Asked for", value: <span className="wrap-anywhere">{jobText(job.request, "target")}</span> },
             { label: "Changed", value: "nothing" },
             { label: "Left behind", value: left ? "see the reason" : "nothing" },
             ...(ran === null ? [] : [{ label: "Ran for", value: formatDuration(ran) }]),

@@ -66,7 +66,7 @@ export function RestoreObjects({ objects, chosen, onChange }: RestoreObjectsProp
           <ul className="max-h-72 overflow-y-auto py-1" aria-label="Objects to restore">
             {found.slice(0, SHOWN).map((object) => (
               <li key={object.name} className="flex items-center gap-3 px-4 py-1 hover:bg-hover">
-                <Checkbox className="min-w-0 grow break-all" label={object.name} checked={picked.has(object.name)} onChange={() => toggle(object.name)} />
+                <Checkbox className="min-w-0 grow wrap-anywhere" label={object.name} checked={picked.has(object.name)} onChange={() => toggle(object.name)} />
                 <span className="shrink-0 text-12 text-fg-3">
                   {object.kind}
                   {object.count === null ? "" : `, ${formatCount(object.count)}`}

@@ -69,7 +69,7 @@ export function RestorePlanObjects({ engine, plan }: { engine: EngineId; plan: R
           <tbody>
             {shown.map(({ object, change }) => (
               <TableRow key={object.name} dense>
-                <RowHead className="min-w-28 break-all">{object.name}</RowHead>
+                <RowHead className="min-w-28 wrap-anywhere">{object.name}</RowHead>
                 <TableCell number className={replaces ? "max-md:hidden" : ""}>
                   {object.inBackup === null ? <Nothing>{change.kind === "goes away" ? "not in backup" : object.kind}</Nothing> : formatCount(object.inBackup)}
                 </TableCell>

@@ -112,7 +112,7 @@ function Replaced({ engine, replaces }: { engine: EngineId; replaces: NonNullabl
         <KeyValueList
           ends
           items={[
-            { label: "Place", value: <span className="break-all">{replaces.place}</span> },
+            { label: "Place", value: <span className="wrap-anywhere">{replaces.place}</span> },
             { label: "Holds", value: known(replaces.items, (items) => `${formatCount(items)} ${ENGINES[engine].itemWord.many}`) },
             { label: "Size", value: known(replaces.bytes, formatBytes) },
             ...(replaces.sessions === null
@@ -139,7 +139,7 @@ function LossNote({ engine, connection, environment, plan, target }: RestorePlan
     return (
       <Note tone="amber" title={`What is live in ${target} is replaced.`}>
         {estimated ? "By the server's estimates" : "By the counts"} nothing goes away; {itemWord.many} that were changed since the backup are not told apart by
-        counts. The state of now is kept aside for 24 hours.
+        counts. What is live now is kept aside for 24 hours.
       </Note>
     );
   return (
@@ -153,7 +153,7 @@ function LossNote({ engine, connection, environment, plan, target }: RestorePlan
       end={end}
     >
       {loss.items > 0 && loss.objects > 0 ? `${formatCounted(loss.objects, objectWord)} ${loss.objects === 1 ? "goes" : "go"} away. ` : null}
-      They stay in the state that is kept aside for 24 hours.
+      They stay in what is kept aside for 24 hours.
     </Note>
   );
 }

@@ -3,10 +3,10 @@ import type { BackupDetail } from "@/backups/backups.schema";
 import type { LivePlace } from "@/backups/live-place";
 import type { RestoreChoice } from "@/backups/restore-choice";
 import { RestoreObjects } from "@/backups/restore-objects";
+import { ErrorNote } from "@/components/error-note";
 import type { ReadableError } from "@/components/query-error";
 import { EnvironmentLabel, type Environment } from "@/components/ui/badge";
 import { Field, Input } from "@/components/ui/input";
-import { Note } from "@/components/ui/note";
 import { Panel, PanelHead } from "@/components/ui/panel";
 import { ENGINES, type EngineId } from "@/engines";
 
@@ -85,11 +85,9 @@ export function RestoreTarget({ engine, connection, environment, live, objects, 
               <li>Then the two change places in one step: all of it, or nothing.</li>
               <li>What is live now is kept aside, and the restore can be undone for 24 hours.</li>
             </ul>
-            {problem ? (
-              <Note tone="red" role="alert" className="mt-3">
-                {problem}
-              </Note>
-            ) : null}
+            <div className="mt-3 empty:hidden">
+              <ErrorNote error={error} />
+            </div>
           </Way>
         </div>
       </Panel>
@@ -122,7 +120,7 @@ function Way({ title, badge, detail, checked, disabled = false, onChoose, childr
         />
         <span className="min-w-0">
           <span className="flex flex-wrap items-center gap-2 font-medium">
-            <span className="break-all">{title}</span>
+            <span className="wrap-anywhere">{title}</span>
             {badge}
           </span>
           <span className="block text-12 break-words text-fg-2">{detail}</span>

@@ -88,7 +88,7 @@ function Head({ backup, environment, target, step, failed = false }: HeadProps) 
       note={
         <>
           from the backup of <RelativeTime time={backup.startedAt} show="exact" /> · {formatBytes(backup.bytes ?? 0)} ·{" "}
-          <code className="font-mono break-all">{backup.id}</code>
+          <code className="font-mono wrap-anywhere">{backup.id}</code>
         </>
       }
       end={<Stepper label="Steps of the restore" steps={STEPS} current={step} failed={failed} />}

@@ -140,7 +140,7 @@ function Sending({ name, done, total, rate }: { name: string; done: number; tota
   return (
     <div className="flex grow flex-col justify-center gap-2">
       <p className="flex flex-wrap items-baseline gap-x-3">
-        <span className="min-w-0 font-medium break-all">{name}</span>
+        <span className="min-w-0 font-medium wrap-anywhere">{name}</span>
         <span className="ml-auto whitespace-nowrap">
           {formatBytes(done)} of {formatBytes(total)}
         </span>

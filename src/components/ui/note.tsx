@@ -27,13 +27,13 @@ export interface NoteProps {
 export function Note({ tone = "plain", icon, title, children, end, className, role = "note" }: NoteProps) {
   const look = looks[tone];
   return (
-    <div role={role} className={classNames("flex items-start gap-3 rounded-lg border px-3 py-2.5 text-13", look.box, className)}>
+    <div role={role} className={classNames("flex items-start gap-3 rounded-lg border px-3 py-2.5 text-13", look.box, end && "max-md:flex-wrap", className)}>
       {icon === null ? null : <span className="mt-px flex shrink-0 [&_svg]:size-[18px]">{icon ?? look.icon}</span>}
-      <div className="min-w-0 grow">
+      <div className={classNames("min-w-0 grow", end && "max-md:basis-60")}>
         {title ? <strong className="font-semibold">{title} </strong> : null}
         {children}
       </div>
-      {end ? <div className="flex shrink-0 items-center gap-2">{end}</div> : null}
+      {end ? <div className="ml-auto flex shrink-0 items-center gap-2">{end}</div> : null}
     </div>
   );
 }

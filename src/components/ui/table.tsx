@@ -66,5 +66,5 @@ export function TableCell({ number = false, className, ...rest }: ComponentProps
 
 /** The cell that names its row. */
 export function RowHead({ className, ...rest }: ComponentProps<"th">) {
-  return <th scope="row" className={classNames("text-left font-medium", sides, className)} {...rest} />;
+  return <th scope="row" className={classNames("py-1 text-left font-medium", sides, className)} {...rest} />;
 }

@@ -27,7 +27,7 @@ export function TypedName({ id, expected, value, onChange, serverChecks = false,
   return (
     <div className="flex flex-col gap-2.5">
       <label htmlFor={id}>
-        Write <code className="rounded-[5px] border border-line bg-sunken px-1.5 py-0.5 font-mono text-12 font-medium break-all">{expected}</code> to go on.
+        Write <code className="rounded-[5px] border border-line bg-sunken px-1.5 py-0.5 font-mono text-12 font-medium wrap-anywhere">{expected}</code> to go on.
         {serverChecks ? " The server checks it too." : null}
       </label>
       <Input
