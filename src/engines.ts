@@ -9,6 +9,18 @@ export interface EngineSection {
   label: string;
 }
 
+/** What a backup may be asked to be instead of what the engine takes by itself. */
+export interface BackupFormat {
+  /** As the manifest says it. */
+  id: string;
+  /** On the badge of such a backup. */
+  label: string;
+  /** On the button that asks for one. */
+  action: string;
+  /** What it is good for, and what it is not. */
+  words: string;
+}
+
 export interface EngineEntry {
   id: EngineId;
   label: string;
@@ -17,6 +29,8 @@ export interface EngineEntry {
   /** What one object holds. */
   itemWord: { one: string; many: string };
   sections: readonly EngineSection[];
+  /** Absent where there is nothing to choose. */
+  formats?: readonly BackupFormat[];
 }
 
 const overview = { segment: "", label: "Overview" };
@@ -37,6 +51,15 @@ export const ENGINES: Record<EngineId, EngineEntry> = {
     objectWord: { one: "database", many: "databases" },
     itemWord: { one: "key", many: "keys" },
     sections: [overview, { segment: "keys", label: "Keys" }, backups],
+    formats: [
+      {
+        id: "redis-portable",
+        label: "portable",
+        action: "Back up as portable",
+        words:
+          "Typed values as JSON lines, restored by plain commands: for another version or fork. Read key by key (fuzzy), without module types and functions.",
+      },
+    ],
   },
   postgres: {
     id: "postgres",
@@ -53,6 +76,10 @@ export const ENGINES: Record<EngineId, EngineEntry> = {
     sections: [overview, { segment: "collections", label: "Collections" }, backups],
   },
 };
+
+export function backupFormat(engine: EngineId, id: string | null): BackupFormat | undefined {
+  return ENGINES[engine].formats?.find((format) => format.id === id);
+}
 
 export function isEngineId(value: string): value is EngineId {
   return (ENGINE_IDS as readonly string[]).includes(value);

@@ -1,12 +1,13 @@
 "use client";
-import { DatabaseBackup } from "lucide-react";
+import { ChevronDown, DatabaseBackup } from "lucide-react";
 import { useRef } from "react";
 import { Button } from "@/components/ui/button";
+import { Menu } from "@/components/ui/menu";
 import { useToast } from "@/components/ui/toast";
 import { ENGINES, type EngineId } from "@/engines";
 import { trpc } from "@/trpc/client";
 
-/** Starts a backup. The key makes a double click one job. */
+/** Starts a backup; where there are other formats, a menu beside it asks for one. The key makes a double click one job. */
 export function BackUpButton({
   engine,
   connection,
@@ -31,18 +32,30 @@ export function BackUpButton({
     onError: (error) => toast({ title: error.message, detail: error.data?.fix, tone: "red" }),
     onSettled: () => (key.current = null),
   });
-  return (
-    <Button
-      size={size}
-      variant={variant}
-      busy={create.isPending}
-      onClick={() => {
-        key.current ??= crypto.randomUUID();
-        create.mutate({ connection, idempotencyKey: key.current });
-      }}
-    >
+  const start = (format?: string): void => {
+    key.current ??= crypto.randomUUID();
+    create.mutate({ connection, idempotencyKey: key.current, format });
+  };
+  const { formats } = ENGINES[engine];
+  const button = (
+    <Button size={size} variant={variant} busy={create.isPending} onClick={() => start()}>
       <DatabaseBackup aria-hidden />
       Back up now
     </Button>
+  );
+  if (!formats) return button;
+  return (
+    <span className="inline-flex gap-1">
+      {button}
+      <Menu
+        trigger={
+          <Button size={size} variant={variant} className="px-1.5" aria-label="Other formats of a backup">
+            <ChevronDown aria-hidden />
+          </Button>
+        }
+        head={<p className="max-w-80 text-12 text-fg-2">{formats.map(({ words }) => words).join(" ")}</p>}
+        items={formats.map(({ id, action }) => ({ label: action, onSelect: () => start(id) }))}
+      />
+    </span>
   );
 }

@@ -32,6 +32,8 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
   const procedure = engineProcedure(engineId);
   const path = `/${engineId}/backups` as const;
   const tags = [engineId];
+  const choice = engine.formats ? `one of ${engine.formats.join(", ")}` : "there is nothing to choose";
+  const format = z.string().max(50).optional().describe(`Absent: what the engine takes by itself. Else ${choice}.`);
 
   return router({
     ...createProofProcedures(engineId, engine),
@@ -72,7 +74,7 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
     create: procedure
       .action("backup")
       .meta({ openapi: { method: "POST", path, tags, summary: "Back up now" } })
-      .input(z.object({ idempotencyKey }))
+      .input(z.object({ idempotencyKey, format }))
       .output(JobStarted.extend({ backupId: z.string() }))
       .mutation(({ ctx, input }) =>
         createBackup({
@@ -80,6 +82,7 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
           engine,
           user: { id: ctx.principal.userId, name: ctx.principal.name },
           idempotencyKey: input.idempotencyKey,
+          format: input.format,
         }),
       ),
 

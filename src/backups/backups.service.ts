@@ -18,22 +18,34 @@ export async function createBackup(options: {
   engine: BackupEngine;
   user: { id: string; name: string };
   idempotencyKey?: string | undefined;
+  /** One of the engine's formats; absent for what it takes by itself. */
+  format?: string | undefined;
   /** The schedule that asks for it; what it no longer keeps is deleted afterwards. */
   schedule?: RetentionRule | undefined;
 }): Promise<{ jobId: string; backupId: string }> {
-  const { connection, engine, user, idempotencyKey, schedule } = options;
+  const { connection, engine, user, idempotencyKey, format, schedule } = options;
+  assertFormat(engine, format);
   const startedAt = new Date();
   const backupId = newBackupId(connection, startedAt);
   const fileName = fileNameOf(backupId, engine);
   const prepare = (jobId: string) => insertRunning({ backupId, jobId, connection, fileName, user, startedAt, scheduleId: schedule?.id });
-  const job = await startJob({ kind: "backup", connection, user, request: { backupId }, idempotencyKey, prepare }, (context) =>
-    runBackup({ backupId, fileName, connection, engine, startedAt, context }).then(async (outcome) => {
-      if (schedule) await keepWhatIsWanted(connection.id, schedule, context);
-      return outcome;
-    }),
+  const job = await startJob(
+    { kind: "backup", connection, user, request: { backupId, ...(format === undefined ? {} : { format }) }, idempotencyKey, prepare },
+    (context) =>
+      runBackup({ backupId, fileName, connection, engine, format, startedAt, context }).then(async (outcome) => {
+        if (schedule) await keepWhatIsWanted(connection.id, schedule, context);
+        return outcome;
+      }),
   );
   // A repeated request answers the job it started the first time, with that job's backup.
   return { jobId: job.jobId, backupId: String(job.request["backupId"]) };
+}
+
+function assertFormat(engine: BackupEngine, format: string | undefined): void {
+  if (format === undefined || engine.formats?.includes(format)) return;
+  throw new AppError("INVALID", `"${format.slice(0, 50)}" is not a format that can be asked for here`, {
+    fix: engine.formats ? `Leave it out, or ask for ${engine.formats.join(", ")}.` : "Leave it out: there is nothing to choose.",
+  });
 }
 
 /** The backup stands, whatever becomes of the old ones. */
@@ -49,6 +61,7 @@ interface Run {
   fileName: string;
   connection: Connection;
   engine: BackupEngine;
+  format: string | undefined;
   startedAt: Date;
   context: JobContext;
 }
@@ -86,8 +99,8 @@ async function writeInto(pending: PendingArtefact, { connection, engine, context
   try {
     const content = await engine.write(connection, pending, { ...context, signal: AbortSignal.any([context.signal, watch.signal]) });
     context.log(`${content.tool} has written, ${itemsOf(content)} items in ${content.objects.length} objects`);
-    const written = await pending.finish();
-    context.log(`${written.bytes} bytes are on the disk`);
+    const written = await pending.written();
+    context.log(`${written.bytes} bytes are written`);
     return { content, ...written };
   } catch (error) {
     if (context.signal.aborted || !(watch.signal.aborted || (await isNoSpace(error)))) throw error;
@@ -160,15 +173,22 @@ async function readBack(options: {
   context: JobContext;
 }): Promise<{ sha256: string; verification: Verification }> {
   const { engine, artefact, streamedSha256, context } = options;
-  const sha256 = await sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone }));
+  const whileWriting = streamedSha256 === null ? null : readBackWhileWriting(engine, artefact.manifest);
+  // Two readers of the same bytes at once: the hash, and the engine.
+  const [hashed, verified] = await Promise.allSettled([
+    sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone })),
+    whileWriting ?? engine.verify(artefact, context),
+  ]);
+  if (hashed.status === "rejected") throw hashed.reason;
+  const sha256 = hashed.value;
   if (streamedSha256 !== null && sha256 !== streamedSha256) {
     throw new AppError("INTERNAL", "The file on disk is not what was written to it", {
       fix: "Check the disk of the store.",
       detail: `SHA-256 ${sha256}, written ${streamedSha256}`,
     });
   }
-  const whileWriting = streamedSha256 === null ? null : readBackWhileWriting(engine, artefact.manifest);
-  return { sha256, verification: whileWriting ?? (await engine.verify(artefact, context)) };
+  if (verified.status === "rejected") throw verified.reason;
+  return { sha256, verification: verified.value };
 }
 
 function readBackWhileWriting(engine: BackupEngine, content: ManifestContent): Verification | null {

@@ -200,8 +200,13 @@ export interface BackupEngine {
   extension: string;
   /** Of an engine that writes more than one format: extensions by the manifest's format; `extension` for all others. */
   extensions?: Readonly<Record<string, string>>;
-  /** Streams one artefact, as consistent as the server can, and reports objects and counts. Rejects on any doubt. */
-  write(connection: Connection, sink: ArtefactSink, context: JobContext): Promise<ManifestContent>;
+  /** Formats that a person may ask `write` for instead of what the engine takes by itself. */
+  formats?: readonly [string, ...string[]];
+  /**
+   * Streams one artefact, as consistent as the server can, and reports objects and counts. Rejects on any doubt.
+   * @param format one of `formats`; absent for what the engine takes by itself
+   */
+  write(connection: Connection, sink: ArtefactSink, context: JobContext, format?: string): Promise<ManifestContent>;
   /**
    * For an engine whose `write` reads back the very bytes it streams: what it found, taken from its manifest content.
    * The console then only proves that the file's SHA-256 is that of the streamed bytes. Null = call verify.

@@ -9,6 +9,7 @@ import { chosenTypes, readObjectName, type Placement } from "./redis.backup-targ
 import { libraryName } from "./redis.backup-write";
 import { redisClient } from "./redis.client";
 import { CORE_TYPES, dumpVersion, RDB_VERSION_BEFORE_7 } from "./redis.dump";
+import { checkPortable } from "./redis.portable-plan";
 import { RDB_FORMAT } from "./redis.rdb-content";
 import { checkRdbFunctions } from "./redis.rdb-functions";
 import { checkRdbValues } from "./redis.rdb-plan";
@@ -48,7 +49,13 @@ export function checkRole({ facts, connection }: Situation): Check {
   return { result: "pass", title: "Takes writes", detail: `${connection.address} is a master, not in a cluster.` };
 }
 
-export async function checkVersion(situation: Situation): Promise<Check> {
+export async function checkVersions(situation: Situation): Promise<Check[]> {
+  const { artefact, origin, connection, placements, chosen } = situation;
+  if (!origin.isPortable) return [await checkVersion(situation)];
+  return checkPortable(artefact, connection, { from: placements.map(({ from }) => from), chosen });
+}
+
+async function checkVersion(situation: Situation): Promise<Check> {
   const { artefact, origin, facts, connection, placements, chosen } = situation;
   const title = "Server reads this dump version";
   const came = `${origin.product} ${origin.serverVersion} (RDB version ${origin.rdbVersion ?? "none"})`;
@@ -129,6 +136,10 @@ async function checkFunctions({ artefact, placements, chosen, origin, connection
     const target = { replace: placements.some(({ live }) => live !== undefined), objects: chosen };
     return checkRdbFunctions(artefact, target, redisClient(connection));
   }
+  if (origin.isPortable) {
+    const detail = `A portable backup carries keys only. On the server it came from: ${origin.libraries.join(", ")}. Load them from their source, or restore a snapshot.`;
+    return [{ result: "warn", title: "Functions", detail }];
+  }
   const [list] = speaks(facts, 7) ? await redisClient(connection).run([["FUNCTION", "LIST"]]) : [];
   const there = new Set(Array.isArray(list) ? list.map((library: Reply) => libraryName(library)) : []);
   const missing = origin.libraries.filter((library) => !there.has(library));
@@ -141,6 +152,13 @@ async function checkFunctions({ artefact, placements, chosen, origin, connection
       detail: `Not on this server: ${missing.join(", ")}. They belong to the whole server and are not restored into a database; the backup's first line holds them for FUNCTION RESTORE.`,
     },
   ];
+}
+
+/** How keys go in, in words. */
+export function restoreWords({ origin }: Pick<Situation, "origin">): string {
+  return origin.isPortable
+    ? "Write each key by plain commands (SET, RPUSH, SADD, HSET, ZADD, XADD ...) with its absolute expiry"
+    : "RESTORE each key with its absolute expiry and use";
 }
 
 /** By the server's estimate when it was backed up; of chosen objects their share of the file. Null when not known. */

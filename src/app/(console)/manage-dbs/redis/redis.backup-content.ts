@@ -20,7 +20,7 @@ import { serverTimeMs, timeMs } from "./redis.time";
 const GROUP_BYTES = 4 * 1024 * 1024;
 const GROUP_KEYS = 250;
 /** A server before 7.0 only says how long a key has still to live: the moment of asking is not known to the millisecond. */
-const REMAINING_SLACK_MS = 20n;
+export const REMAINING_SLACK_MS = 20n;
 
 export interface StagedPlace {
   db: number;
@@ -75,19 +75,23 @@ export async function compareStaged(
     throwIfCancelled(context.signal);
     throw error;
   }
-  await assertNothingMore(places, tally);
+  const { equal, byElements, byType, expired } = tally;
+  await assertNothingMore(
+    [...places.values()].map(({ client }) => client),
+    equal + byElements + byType + expired,
+  );
   return { method: methodWords(tally) };
 }
 
 /** Keys of the backup were all looked at: there must be no others than the markers. Expired ones may still be counted. */
-async function assertNothingMore(places: Map<number, Place>, { equal, byElements, byType, expired }: Tally): Promise<void> {
+export async function assertNothingMore(clients: RedisClient[], compared: number): Promise<void> {
   let found = 0;
-  for (const { client } of places.values()) found += asNumber(await client.send("DBSIZE"));
-  const more = found - places.size - (equal + byElements + byType + expired);
-  const [place] = places.values();
-  if (more <= 0 || !place) return;
+  for (const client of clients) found += asNumber(await client.send("DBSIZE"));
+  const more = found - clients.length - compared;
+  const [client] = clients;
+  if (more <= 0 || !client) return;
   throw new AppError("CONFLICT", `The restored copy holds ${formatCount(more)} ${more === 1 ? "key" : "keys"} more than the backup`, {
-    fix: `Make sure nobody else writes to it on ${place.client.address}, then try again.`,
+    fix: `Make sure nobody else writes to it on ${client.address}, then try again.`,
   });
 }
 
@@ -172,7 +176,7 @@ function withoutFooter(dump: Buffer): Buffer {
   return dump.subarray(0, Math.max(0, dump.length - DUMP_FOOTER_BYTES));
 }
 
-function different(client: RedisClient, { key, db }: BackupRecord, how: string): AppError {
+export function different(client: RedisClient, { key, db }: Pick<BackupRecord, "key" | "db">, how: string): AppError {
   return new AppError("CONFLICT", `The restored copy is not the backup: ${showBytes(key)} of db${db} ${how}`, {
     fix: `Make sure nobody else writes to the copy on ${client.address}, then try again.`,
   });

@@ -4,6 +4,7 @@ import type { JobContext, ManifestContent } from "@/backups/engine";
 import { recordBytes } from "./redis.backup-format";
 import { countedObjects, objectName, readBackup, type BackupContent } from "./redis.backup-read";
 import { dumpType } from "./redis.dump";
+import { checkPortable, portableContent } from "./redis.portable-read";
 
 /**
  * A scan-mode file that another console wrote: read whole, with every check that its own console makes.
@@ -37,4 +38,11 @@ function contentOf({ header, footer, counts }: BackupContent, lineBytes: Map<str
     skipped: footer.vanished > 0 ? [{ name: names.join(", "), reason: `${footer.vanished} keys expired or were deleted before they could be read` }] : [],
     details: { rdbVersion, runId, evictionPolicy, databases, libraries, memoryBytes: footer.memoryBytes, vanished: footer.vanished },
   };
+}
+
+/** The same for a portable one. */
+export async function describePortable({ path, bytes }: { path: string; bytes: number }, context: JobContext): Promise<ManifestContent> {
+  context.progress({ phase: "Read whole", bytesTotal: bytes, bytesDone: 0 });
+  const file = { open: () => createReadStream(path, { highWaterMark: 1 << 20 }) };
+  return portableContent(await checkPortable(file, { signal: context.signal, onBytes: (bytesDone) => context.progress({ bytesDone }) }));
 }

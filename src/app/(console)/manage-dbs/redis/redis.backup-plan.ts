@@ -3,7 +3,17 @@ import type { Artefact, RestorePlan, RestoreTarget } from "@/backups/engine";
 import { formatCount } from "@/lib/format";
 import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
-import { checkContent, checkMemory, checkRole, checkVersion, neededBytes, placedObjects, type Check, type Situation } from "./redis.backup-checks";
+import {
+  checkContent,
+  checkMemory,
+  checkRole,
+  checkVersions,
+  neededBytes,
+  placedObjects,
+  restoreWords,
+  type Check,
+  type Situation,
+} from "./redis.backup-checks";
 import { readOrigin } from "./redis.backup-source";
 import { filledDatabases, readPlacements } from "./redis.backup-target";
 import { redisClient } from "./redis.client";
@@ -32,7 +42,7 @@ async function planNewPlace(start: Situation, target: RestoreTarget): Promise<Re
   const leftOut = available.filter((db) => !placements.some(({ from }) => from === db));
   const checks = [
     checkRole(situation),
-    await checkVersion(situation),
+    ...(await checkVersions(situation)),
     ...(await checkTargets(situation, leftOut)),
     ...checkMemory(situation),
     ...(await checkContent(situation)),
@@ -55,13 +65,14 @@ function plannedObjects(situation: Situation): RestorePlan["objects"] {
   });
 }
 
-function plannedSteps({ placements, connection }: Situation): RestorePlan["steps"] {
+function plannedSteps(situation: Situation): RestorePlan["steps"] {
+  const { placements, connection } = situation;
   const places = placements.map(({ to }) => `db${to}`).join(", ");
   return [
     { title: "Claim", detail: `Put one marker key into ${places}, so that a second restore keeps away and a crash can be cleared.` },
     {
       title: "Restore",
-      detail: `RESTORE each key with its absolute expiry and use into ${places} of ${connection.address}, never over an existing key. What has expired is left out and counted.`,
+      detail: `${restoreWords(situation)} into ${places} of ${connection.address}, never over an existing key. What has expired is left out and counted.`,
     },
     { title: "Compare", detail: "Count the keys by type and look for evictions." },
     { title: "Keep", detail: "Remove the marker. If anything differs, exactly the restored keys are removed again instead." },

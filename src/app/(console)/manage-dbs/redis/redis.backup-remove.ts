@@ -3,11 +3,10 @@ import { createReadStream } from "node:fs";
 import type { Artefact, LeftBehind } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
-import type { BackupRecord } from "./redis.backup-format";
 import { asideDatabases, releaseDatabase, type Claim } from "./redis.backup-marker";
-import { readRecords } from "./redis.backup-source";
+import { recordEnd, recordType, type AnyRecord } from "./redis.backup-record";
+import { readKeyRecords } from "./redis.backup-source";
 import { openJobClient, redisClient } from "./redis.client";
-import { dumpType } from "./redis.dump";
 
 const UNLINK_KEYS = 500;
 
@@ -24,7 +23,7 @@ interface Removal {
 export async function removeRestored({ artefact, connection, db, claim, foreign }: Removal): Promise<void> {
   using client = openJobClient(connection, db);
   let position = 0;
-  for await (const records of claim.reached === 0 ? [] : readRecords(artefact)) {
+  for await (const records of claim.reached === 0 ? [] : readKeyRecords(artefact)) {
     const keys: Buffer[] = [];
     for (const record of records) {
       if (record.db !== claim.from) continue;
@@ -38,13 +37,14 @@ export async function removeRestored({ artefact, connection, db, claim, foreign 
 }
 
 /** Whether a record of the claim's database is one that is sent: asked for, and not expired when the restore began. */
-export function isSent(record: BackupRecord, { types, nowMs }: Pick<Claim, "types" | "nowMs">): boolean {
-  return isWanted(record, types) && (record.expiresAtMs === null || BigInt(record.expiresAtMs) > BigInt(nowMs));
+export function isSent(record: AnyRecord, { types, nowMs }: Pick<Claim, "types" | "nowMs">): boolean {
+  const end = recordEnd(record);
+  return isWanted(record, types) && (end === null || BigInt(end) > BigInt(nowMs));
 }
 
 /** @param types null for all */
-export function isWanted(record: BackupRecord, types: string[] | null): boolean {
-  return types === null || types.includes(dumpType(record.dump));
+export function isWanted(record: AnyRecord, types: string[] | null): boolean {
+  return types === null || types.includes(recordType(record));
 }
 
 /**

@@ -3,17 +3,20 @@ import type { Artefact, JobContext, Journal, RestoreTarget, Staged, Swapped } fr
 import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { compareDatabase } from "./redis.backup-compare";
-import type { BackupRecord } from "./redis.backup-format";
 import { compareStaged } from "./redis.backup-content";
+import type { Destination, PlacedRecord } from "./redis.backup-destination";
 import { claimCommand, claimDatabase, MARKERS, releaseDatabase, type Claim } from "./redis.backup-marker";
 import { countedObjects, countType, objectName, type TypeCounts } from "./redis.backup-read";
 import { isSent, isWanted, removeRestored } from "./redis.backup-remove";
-import { readOrigin, readRecords } from "./redis.backup-source";
-import { readBulkLimit, sendRestores, type Destination, type PlacedRecord } from "./redis.backup-send";
+import { endsKey, recordEnd, recordType, type AnyRecord } from "./redis.backup-record";
+import { readKeyRecords, readOrigin } from "./redis.backup-source";
+import { readBulkLimit, sendRestores } from "./redis.backup-send";
 import { chosenTypes, filledDatabases, readPlacements, type Placement } from "./redis.backup-target";
 import { closeOnCancel } from "./redis.backup-write";
 import { openJobClient, type RedisClient } from "./redis.client";
-import { dumpType } from "./redis.dump";
+import { comparePortable } from "./redis.portable-compare";
+import { PORTABLE_FORMAT } from "./redis.portable-format";
+import { assertPortableFits } from "./redis.portable-plan";
 import { stageFunctions, type StagedFunctions } from "./redis.rdb-functions";
 import { infoNumber } from "./redis.server-facts";
 import { swapStaged } from "./redis.swap";
@@ -51,6 +54,7 @@ interface Restore {
 export async function stageRestore(artefact: Artefact, connection: Connection, target: RestoreTarget, context: JobContext): Promise<Staged> {
   const origin = await readOrigin(artefact, { signal: context.signal });
   const available = filledDatabases(artefact.manifest, origin, target.objects);
+  if (origin.isPortable) await assertPortableFits(artefact, connection, target.objects);
   const placements = target.replace ? await placeInSpares(connection, { target, available }) : readPlacements(target.name, available);
   const restore: Restore = { artefact, connection, context, target, placements, claimed: [], sent: new Map(), expired: new Map(), leftOut: new Map() };
   try {
@@ -130,8 +134,9 @@ async function sendAll(restore: Restore): Promise<void> {
   await sendRestores(wantedRecords(restore, destinations), {
     bulkBytesMax: await readBulkLimit(connection),
     onTaken: (records) => {
-      for (const record of records) countType(restore.sent, record.db, dumpType(record.dump));
-      itemsDone += records.length;
+      const keys = records.filter(endsKey);
+      for (const record of keys) countType(restore.sent, record.db, recordType(record));
+      itemsDone += keys.length;
       context.progress({ itemsDone });
     },
   });
@@ -140,7 +145,7 @@ async function sendAll(restore: Restore): Promise<void> {
 async function* wantedRecords(restore: Restore, destinations: Map<number, Destination>): AsyncGenerator<{ destination: Destination; records: PlacedRecord[] }> {
   const { artefact, context } = restore;
   const positions = new Map<number, number>();
-  for await (const records of readRecords(artefact, { signal: context.signal, onBytes: (bytesDone) => context.progress({ bytesDone }) })) {
+  for await (const records of readKeyRecords(artefact, { signal: context.signal, onBytes: (bytesDone) => context.progress({ bytesDone }) })) {
     for (const [db, ofDatabase] of Map.groupBy(records, (record) => record.db)) {
       const destination = destinations.get(db);
       const first = positions.get(db) ?? 0;
@@ -154,18 +159,19 @@ async function* wantedRecords(restore: Restore, destinations: Map<number, Destin
 }
 
 /** What was not asked for by name is no matter; what was is counted. */
-function countUnsent({ leftOut, expired, target }: Restore, { records, claim }: { records: BackupRecord[]; claim: Claim | null }): void {
-  for (const record of records) {
+function countUnsent({ leftOut, expired, target }: Restore, { records, claim }: { records: AnyRecord[]; claim: Claim | null }): void {
+  for (const record of records.filter(endsKey)) {
     const types = claim === null ? chosenTypes(target.objects, record.db) : claim.types;
     if (!isWanted(record, types)) continue;
-    if (claim === null) countType(leftOut, record.db, dumpType(record.dump));
-    else if (!isSent(record, claim)) countType(expired, record.db, dumpType(record.dump));
+    if (claim === null) countType(leftOut, record.db, recordType(record));
+    else if (!isSent(record, claim)) countType(expired, record.db, recordType(record));
   }
 }
 
 /** Counts what now stands in each database, and explains what is missing by expiry or not at all. */
 async function compareAll(restore: Restore, control: RedisClient): Promise<Staged> {
   const { artefact, connection, context, claimed, sent, expired, leftOut, target } = restore;
+  const isPortable = artefact.manifest.format === PORTABLE_FORMAT;
   const counts = new Map<string, number>();
   const skipped: Staged["skipped"] = [];
   for (const { name } of countedObjects(expired)) counts.set(name, 0);
@@ -193,17 +199,17 @@ async function compareAll(restore: Restore, control: RedisClient): Promise<Stage
     skipped: [...skipped, ...functions.skipped],
     keep: () => keep(restore, functions),
     ...(target.replace ? { swap: (journal) => swap(restore, journal) } : {}),
-    compareContent: () => compareStaged(restore, claimed),
+    compareContent: () => (isPortable ? comparePortable(restore, claimed) : compareStaged(restore, claimed)),
     discard: () => discard(restore),
   };
 }
 
 /** The expiries of the keys that were sent, from a second reading: only needed when some are missing. */
 async function* sentExpiries({ artefact, context }: Restore, claim: Claim): AsyncGenerator<{ type: string; expiresAtMs: bigint }> {
-  for await (const records of readRecords(artefact, { signal: context.signal })) {
+  for await (const records of readKeyRecords(artefact, { signal: context.signal })) {
     for (const record of records) {
-      if (record.db === claim.from && record.expiresAtMs !== null && isSent(record, claim))
-        yield { type: dumpType(record.dump), expiresAtMs: BigInt(record.expiresAtMs) };
+      const end = recordEnd(record);
+      if (record.db === claim.from && end !== null && endsKey(record) && isSent(record, claim)) yield { type: recordType(record), expiresAtMs: BigInt(end) };
     }
   }
 }

@@ -71,7 +71,8 @@ async function* sizedGroups(scan: Scan): AsyncGenerator<SizedKey[]> {
   if (group.length > 0) yield group;
 }
 
-async function* freshNames({ client, signal }: Scan): AsyncGenerator<Buffer[]> {
+/** Names of all keys of a logical database, each once. */
+export async function* freshNames({ client, signal }: Pick<Scan, "client" | "signal">): AsyncGenerator<Buffer[]> {
   const seen = new SeenKeys();
   let cursor = "0";
   do {

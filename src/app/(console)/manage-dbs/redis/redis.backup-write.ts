@@ -28,11 +28,7 @@ export async function writeBackup(connection: Connection, sink: ArtefactSink, co
   using _cancel = closeOnCancel(client, context.signal);
   const info = await client.info();
   const facts = serverFacts(info);
-  if (facts.isCluster) {
-    throw new AppError("UNSUPPORTED", `${connection.address} is one node of a cluster and holds only a part of the keys`, {
-      fix: "Back up each master of the cluster with redis-cli --cluster backup.",
-    });
-  }
+  assertNoCluster(connection, facts);
   const aside = await asideDatabases(connection, info);
   const databases = databaseCounts(info).filter(({ db }) => !aside.some((one) => one.db === db));
   const header = await makeHeader({ client, connection, facts, databases });
@@ -50,6 +46,13 @@ export async function writeBackup(connection: Connection, sink: ArtefactSink, co
     throwIfCancelled(context.signal);
     throw error;
   }
+}
+
+export function assertNoCluster({ address }: Connection, facts: ServerFacts): void {
+  if (!facts.isCluster) return;
+  throw new AppError("UNSUPPORTED", `${address} is one node of a cluster and holds only a part of the keys`, {
+    fix: "Back up each master of the cluster with redis-cli --cluster backup.",
+  });
 }
 
 interface Run {
@@ -140,7 +143,10 @@ async function makeHeader({
 }
 
 /** Functions exist from 7.0 on. A user who may not read them gets a backup without them, and the manifest says so. */
-async function readFunctions(client: RedisClient, facts: ServerFacts): Promise<{ payload: string | null; libraries: string[]; rdbVersion: number | null }> {
+export async function readFunctions(
+  client: RedisClient,
+  facts: ServerFacts,
+): Promise<{ payload: string | null; libraries: string[]; rdbVersion: number | null }> {
   if (!speaks(facts, 7)) return { payload: null, libraries: [], rdbVersion: null };
   const [dump, list] = await client.run([
     ["FUNCTION", "DUMP"],
@@ -179,7 +185,7 @@ async function probeRdbVersion({
 }
 
 /** A server that was restarted or replaced meanwhile may have lost keys that were still to come. */
-async function checkSameServer({ client, info }: { client: RedisClient; info: InfoFields }): Promise<void> {
+export async function checkSameServer({ client, info }: { client: RedisClient; info: InfoFields }): Promise<void> {
   const now = await client.info();
   if (now.get("run_id") !== info.get("run_id")) {
     throw new AppError("CONFLICT", `${client.address} was restarted during the backup`, { fix: "Start the backup again." });

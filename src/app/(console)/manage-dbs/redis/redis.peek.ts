@@ -4,11 +4,12 @@ import { z } from "zod";
 import type { Artefact, Peek } from "@/backups/engine";
 import { formatBytes, formatCount } from "@/lib/format";
 import { AppError } from "@/server/errors";
-import type { BackupRecord } from "./redis.backup-format";
-import { readRecords } from "./redis.backup-source";
+import { isPortableRecord, recordType, type AnyRecord } from "./redis.backup-record";
+import { readKeyRecords } from "./redis.backup-source";
 import { readObjectName } from "./redis.backup-target";
 import { dumpType } from "./redis.dump";
 import { dumpedStringLength, dumpElements, type Element } from "./redis.dump-elements";
+import { portableBytes, type PortableRecord } from "./redis.portable-format";
 
 const CELL_CHARACTERS_MAX = 500;
 /** Enough for a cell, whatever the characters. */
@@ -22,9 +23,14 @@ export async function peekKeys(artefact: Artefact, object: string, { limit, sign
   if (!wanted) return peekLibraries(artefact, limit);
   const rows: Peek["rows"] = [];
   const columns = ["key", "type", "expires", "size", "value"];
-  for await (const records of readRecords(artefact, { signal })) {
+  for await (const records of readKeyRecords(artefact, { signal })) {
     for (const record of records) {
-      if (record.db !== wanted.db || dumpType(record.dump) !== wanted.type) continue;
+      if (record.db !== wanted.db || recordType(record) !== wanted.type) continue;
+      if (isPortableRecord(record)) {
+        // Of a key in parts the first one shows enough; what was void comes again.
+        if (record.isVoid) rows.pop();
+        if (!record.isFirst) continue;
+      }
       if (rows.length === limit) return { columns, rows, hasMore: true };
       rows.push(rowOf(record));
     }
@@ -38,8 +44,17 @@ function peekLibraries({ manifest }: Artefact, limit: number): Peek {
   return { columns: ["library"], rows: libraries.slice(0, limit).map((name) => [cut(name)]), hasMore: libraries.length > limit };
 }
 
-function rowOf(record: BackupRecord): Peek["rows"][number] {
-  const { key, dump, expiresAtMs } = record;
+function rowOf(record: AnyRecord): Peek["rows"][number] {
+  const { key, expiresAtMs } = record;
+  if (isPortableRecord(record))
+    return [
+      cut(keyText(key)),
+      record.type,
+      expiryText(expiresAtMs),
+      `${record.isLast ? "" : "over "}${formatBytes(portableBytes(record))}`,
+      portableText(record),
+    ];
+  const { dump } = record;
   return [cut(keyText(key)), dumpType(dump), expiryText(expiresAtMs), formatBytes(dumpedStringLength(dump) ?? dump.length), valueText(dump)];
 }
 
@@ -57,6 +72,21 @@ function keyText(key: Buffer): string {
     .subarray(0, CELL_CHARACTERS_MAX)
     .toString("latin1")
     .replace(/[^\x20-\x7e]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+function portableText({ type, elements, stream, isLast }: PortableRecord): string {
+  const [only] = elements;
+  if (type === "string" && only?.[0] && !isText(only[0])) return `binary, ${isLast ? "" : "over "}${formatCount(only[0].length)} bytes`;
+  let text = "";
+  for (const { id, fields } of stream?.entries ?? []) {
+    if (fields !== null) text += `${text === "" ? "" : ", "}${id} ${fields.map(bytesText).join(" ")}`;
+    if (text.length > CELL_CHARACTERS_MAX) break;
+  }
+  for (const element of elements) {
+    text += `${text === "" ? "" : ", "}${elementText(type, element)}`;
+    if (text.length > CELL_CHARACTERS_MAX) break;
+  }
+  return cut(text);
 }
 
 function valueText(dump: Buffer): string {

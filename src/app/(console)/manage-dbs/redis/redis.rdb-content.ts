@@ -157,7 +157,7 @@ export function rdbOrigin({ server, details }: ManifestContent): BackupOrigin {
   const found = RdbDetails.parse(details);
   const databases = Object.keys(found.databases).map(Number);
   const rdbVersion = databases.length === 0 ? null : found.rdbVersion;
-  return { product: server.product, serverVersion: server.version, rdbVersion, libraries: found.libraries, databases, isSnapshot: true };
+  return { product: server.product, serverVersion: server.version, rdbVersion, libraries: found.libraries, databases, isSnapshot: true, isPortable: false };
 }
 
 export function asideIn(manifest: ManifestContent): number[] {

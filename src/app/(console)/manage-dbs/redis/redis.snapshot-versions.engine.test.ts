@@ -88,7 +88,7 @@ describe.each(binaries)("a snapshot of %s", (path) => {
   afterAll(() => Promise.all([server.stop(), dir.remove()]));
   afterEach(async () => {
     await Promise.all([5, 6].map((db) => server.driver(db).flushdb()));
-    await closeAll();
+    closeAll();
   });
 
   it.each(["yes", "no"])("holds what DUMP gives and comes back, streamed without a disk: %s", async (isDiskless) => {

@@ -3,7 +3,7 @@ import type { RestorePlan, RestoreTarget } from "@/backups/engine";
 import { liveName } from "@/backups/live-name";
 import { formatBytes, formatCount } from "@/lib/format";
 import { AppError } from "@/server/errors";
-import { checkContent, checkMemory, checkRole, checkVersion, neededBytes, type Check, type Situation } from "./redis.backup-checks";
+import { checkContent, checkMemory, checkRole, checkVersions, neededBytes, restoreWords, type Check, type Situation } from "./redis.backup-checks";
 import { asideDatabases, MARKERS } from "./redis.backup-marker";
 import { countTypes } from "./redis.backup-compare";
 import { objectName } from "./redis.backup-read";
@@ -43,7 +43,7 @@ export async function planReplace(start: Situation, target: RestoreTarget): Prom
       checkRole(situation),
       ...(await checkRights(situation)),
       ...checkDatabases(situation, sizes),
-      await checkVersion(situation),
+      ...(await checkVersions(situation)),
       ...checkMemory(situation),
       ...checkEviction(situation),
       ...(await checkClients(situation)),
@@ -257,13 +257,14 @@ async function countSessions({ connection, lives, facts }: Replace): Promise<num
   return selected === null ? null : lives.reduce((sum, db) => sum + (selected.get(db) ?? 0), 0);
 }
 
-function plannedSteps({ lives, found, connection }: Replace): RestorePlan["steps"] {
+function plannedSteps(situation: Replace): RestorePlan["steps"] {
+  const { lives, found, connection } = situation;
   const spares = names(found.spares);
   return [
     { title: "Claim", detail: `Put one marker key into ${spares}, empty until now, so that a second restore keeps away and a crash can be cleared.` },
     {
       title: "Restore",
-      detail: `RESTORE each key with its absolute expiry and use into ${spares} of ${connection.address}. What has expired is left out and counted. ${names(lives)} is not touched.`,
+      detail: `${restoreWords(situation)} into ${spares} of ${connection.address}. What has expired is left out and counted. ${names(lives)} is not touched.`,
     },
     { title: "Compare", detail: "Count the keys by type and look for evictions. If anything differs, exactly the restored keys are removed again." },
     {

@@ -7,6 +7,7 @@ import type { Artefact, JobContext, ManifestContent, Progress } from "@/backups/
 import type { Connection } from "@/server/connection";
 import { redisBackup } from "./redis.backup";
 import { writeBackup } from "./redis.backup-write";
+import { PORTABLE_FORMAT } from "./redis.portable-format";
 
 export interface TestJob extends JobContext {
   controller: AbortController;
@@ -48,6 +49,11 @@ export async function writeArtefact(connection: Connection, path: string, job = 
 /** As the console does it: a snapshot where there is one to be had. */
 export async function writeSnapshotArtefact(connection: Connection, path: string, job = testJob()): Promise<Artefact> {
   return artefactAt(path, await redisBackup.write(connection, { path, stream: () => createWriteStream(path) }, job));
+}
+
+/** Typed values, as a person may ask for them. */
+export async function writePortableArtefact(connection: Connection, path: string, job = testJob()): Promise<Artefact> {
+  return artefactAt(path, await redisBackup.write(connection, { path, stream: () => createWriteStream(path) }, job, PORTABLE_FORMAT));
 }
 
 export async function artefactAt(path: string, manifest: ManifestContent): Promise<Artefact> {

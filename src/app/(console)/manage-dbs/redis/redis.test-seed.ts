@@ -57,3 +57,68 @@ async function pairsOf(driver: Redis, key: Buffer): Promise<Buffer[]> {
   const [fields, values] = [await driver.hkeysBuffer(key), await driver.hvalsBuffer(key)];
   return fields.map((field, index) => Buffer.concat([field, Buffer.from("="), values[index] ?? Buffer.alloc(0)]));
 }
+
+/** The same by what plain commands answer, whatever the version and however the server lays it out. Uses nothing newer than Redis 5. */
+export async function valuesOf(driver: Redis): Promise<Map<string, unknown>> {
+  const all = new Map<string, unknown>();
+  for (const key of await driver.keysBuffer("*")) {
+    if (key.toString("latin1").startsWith("foundry-console:")) continue;
+    const type = await driver.type(key);
+    // Only whether it expires: when, an older server does not say.
+    all.set(key.toString("hex"), { type, expires: (await driver.pttl(key)) >= 0, value: await plainValue(driver, key, type) });
+  }
+  return all;
+}
+
+async function plainValue(driver: Redis, key: Buffer, type: string): Promise<unknown> {
+  switch (type) {
+    case "string":
+      return shortened((await driver.getBuffer(key)) ?? Buffer.alloc(0));
+    case "list":
+      return (await driver.lrangeBuffer(key, 0, -1)).map(shortened);
+    case "set":
+      return (await driver.smembersBuffer(key)).map(shortened).toSorted();
+    case "hash":
+      return (await pairsOf(driver, key)).map(shortened).toSorted();
+    case "zset":
+      // Older servers say 0.10000000000000001, and servers from 7.0 on forget the sign of zero.
+      return ((await driver.callBuffer("ZRANGE", key, "0", "-1", "WITHSCORES")) as Buffer[]).map((part, index) =>
+        index % 2 === 0 ? shortened(part) : scoreOf(part),
+      );
+    default:
+      return streamOf(driver, key);
+  }
+}
+
+const shortened = (bytes: Buffer): string => (bytes.length > 100 ? createHash("sha256").update(bytes).digest("hex") : bytes.toString("hex"));
+
+function scoreOf(score: Buffer): number {
+  const text = score.toString();
+  return text.endsWith("inf") ? (text.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY) : Number(text) + 0;
+}
+
+/** XINFO, all entries and all that is pending; what tells how long ago something was is left out. */
+export async function streamOf(driver: Redis, key: Buffer | string): Promise<unknown> {
+  const moving = ["idle", "inactive", "radix-tree-keys", "radix-tree-nodes"];
+  const groups = (await driver.call("XINFO", "GROUPS", key)) as unknown[][];
+  const names = groups.map((group) => String(group[1]));
+  return {
+    stream: withoutNames(await driver.call("XINFO", "STREAM", key), moving),
+    groups: groups.map((group) => withoutNames(group, moving)),
+    consumers: await Promise.all(
+      names.map(async (name) => ((await driver.call("XINFO", "CONSUMERS", key, name)) as unknown[]).map((one) => withoutNames(one, moving))),
+    ),
+    entries: await driver.xrange(key, "-", "+"),
+    pending: await Promise.all(
+      names.map(async (name) => (await driver.xpending(key, name, "-", "+", 10_000)).map((one) => (one as unknown[]).toSpliced(2, 1))),
+    ),
+  };
+}
+
+/** A flat list of names and values as an object. */
+function withoutNames(reply: unknown, names: string[]): Record<string, unknown> {
+  const flat = reply as unknown[];
+  const record: Record<string, unknown> = {};
+  for (let index = 0; index + 1 < flat.length; index += 2) if (!names.includes(String(flat[index]))) record[String(flat[index])] = flat[index + 1];
+  return record;
+}

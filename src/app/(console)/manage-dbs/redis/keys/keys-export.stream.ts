@@ -1,6 +1,7 @@
 import "server-only";
 import { asBuffer, asList, asNumber, asPairs, asRecord, asText, numberOrNull, type Reply } from "../redis.reply";
 import type { RedisClient } from "../redis.client";
+import { idAfter } from "../redis.stream-id";
 import { exportedText, writeArray, type ValueRequest } from "./keys-export.format";
 
 const ENTRIES_PER_PAGE = 100;
@@ -65,15 +66,6 @@ async function* idPages(client: RedisClient, command: (from: string) => [string,
     if (next === null) return;
     from = next;
   }
-}
-
-const COUNTER_MAX = 2n ** 64n - 1n;
-
-/** Null after the very last id there can be. */
-function idAfter(id: string): string | null {
-  const [ms = "0", sequence = "0"] = id.split("-");
-  if (BigInt(sequence) < COUNTER_MAX) return `${ms}-${BigInt(sequence) + 1n}`;
-  return BigInt(ms) < COUNTER_MAX ? `${BigInt(ms) + 1n}-0` : null;
 }
 
 function textOrNull(reply: Reply | undefined): string {
