@@ -90,17 +90,17 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
 }
 
 /** Lets the engine write while there is room. @throws AppError LIMIT_EXCEEDED with figures when there is none */
-async function writeInto(pending: PendingArtefact, { connection, engine, context }: Run): Promise<WrittenArtefact & { content: ManifestContent }> {
+async function writeInto(pending: PendingArtefact, { connection, engine, format, context }: Run): Promise<WrittenArtefact & { content: ManifestContent }> {
   const lastBytes = await lastBytesOf(connection.id);
   const room = await roomBytes();
   if (room === 0) throw noRoom({ room, written: 0, lastBytes });
   if (lastBytes !== null && lastBytes > room) context.log(`the store has room for ${room} bytes, the last backup has ${lastBytes}: this one may not fit`);
   const watch = watchRoom();
   try {
-    const content = await engine.write(connection, pending, { ...context, signal: AbortSignal.any([context.signal, watch.signal]) });
+    const content = await engine.write(connection, pending, { ...context, signal: AbortSignal.any([context.signal, watch.signal]) }, format);
     context.log(`${content.tool} has written, ${itemsOf(content)} items in ${content.objects.length} objects`);
-    const written = await pending.written();
-    context.log(`${written.bytes} bytes are written`);
+    const written = await pending.finish();
+    context.log(`${written.bytes} bytes are on the disk`);
     return { content, ...written };
   } catch (error) {
     if (context.signal.aborted || !(watch.signal.aborted || (await isNoSpace(error)))) throw error;
@@ -173,22 +173,15 @@ async function readBack(options: {
   context: JobContext;
 }): Promise<{ sha256: string; verification: Verification }> {
   const { engine, artefact, streamedSha256, context } = options;
-  const whileWriting = streamedSha256 === null ? null : readBackWhileWriting(engine, artefact.manifest);
-  // Two readers of the same bytes at once: the hash, and the engine.
-  const [hashed, verified] = await Promise.allSettled([
-    sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone })),
-    whileWriting ?? engine.verify(artefact, context),
-  ]);
-  if (hashed.status === "rejected") throw hashed.reason;
-  const sha256 = hashed.value;
+  const sha256 = await sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone }));
   if (streamedSha256 !== null && sha256 !== streamedSha256) {
     throw new AppError("INTERNAL", "The file on disk is not what was written to it", {
       fix: "Check the disk of the store.",
       detail: `SHA-256 ${sha256}, written ${streamedSha256}`,
     });
   }
-  if (verified.status === "rejected") throw verified.reason;
-  return { sha256, verification: verified.value };
+  const whileWriting = streamedSha256 === null ? null : readBackWhileWriting(engine, artefact.manifest);
+  return { sha256, verification: whileWriting ?? (await engine.verify(artefact, context)) };
 }
 
 function readBackWhileWriting(engine: BackupEngine, content: ManifestContent): Verification | null {
