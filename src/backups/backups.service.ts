@@ -99,8 +99,8 @@ async function writeInto(pending: PendingArtefact, { connection, engine, format,
   try {
     const content = await engine.write(connection, pending, { ...context, signal: AbortSignal.any([context.signal, watch.signal]) }, format);
     context.log(`${content.tool} has written, ${itemsOf(content)} items in ${content.objects.length} objects`);
-    const written = await pending.finish();
-    context.log(`${written.bytes} bytes are on the disk`);
+    const written = await pending.written();
+    context.log(`${written.bytes} bytes are written`);
     return { content, ...written };
   } catch (error) {
     if (context.signal.aborted || !(watch.signal.aborted || (await isNoSpace(error)))) throw error;
@@ -173,15 +173,22 @@ async function readBack(options: {
   context: JobContext;
 }): Promise<{ sha256: string; verification: Verification }> {
   const { engine, artefact, streamedSha256, context } = options;
-  const sha256 = await sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone }));
+  const whileWriting = streamedSha256 === null ? null : readBackWhileWriting(engine, artefact.manifest);
+  // Two readers of the same bytes at once: the hash, and the engine.
+  const [hashed, verified] = await Promise.allSettled([
+    sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone })),
+    whileWriting ?? engine.verify(artefact, context),
+  ]);
+  if (hashed.status === "rejected") throw hashed.reason;
+  const sha256 = hashed.value;
   if (streamedSha256 !== null && sha256 !== streamedSha256) {
     throw new AppError("INTERNAL", "The file on disk is not what was written to it", {
       fix: "Check the disk of the store.",
       detail: `SHA-256 ${sha256}, written ${streamedSha256}`,
     });
   }
-  const whileWriting = streamedSha256 === null ? null : readBackWhileWriting(engine, artefact.manifest);
-  return { sha256, verification: whileWriting ?? (await engine.verify(artefact, context)) };
+  if (verified.status === "rejected") throw verified.reason;
+  return { sha256, verification: verified.value };
 }
 
 function readBackWhileWriting(engine: BackupEngine, content: ManifestContent): Verification | null {

@@ -31,6 +31,8 @@ export interface WrittenArtefact {
 export interface PendingArtefact extends ArtefactSink {
   /** Syncs the partial file to disk. */
   finish(): Promise<WrittenArtefact>;
+  /** The same without waiting for the disk: the file can be read back meanwhile. `publish` waits. */
+  written(): Promise<WrittenArtefact>;
   /** Gives the file its name (its own, or another that this backup's row has), with the manifest beside it, and syncs the directory. */
   publish(manifest: string, publishedName?: string): Promise<void>;
   /** Removes the partial file, and the published one: its name is of this backup alone. */
@@ -54,6 +56,7 @@ export async function createArtefact(fileName: string): Promise<PendingArtefact>
   const partial = `${final}.partial`;
   let hash: ReturnType<typeof createHash> | null = null;
   let written: Promise<void> | null = null;
+  let synced: Promise<void> = Promise.resolve();
 
   function stream(): Writable {
     const digest = createHash("sha256");
@@ -78,19 +81,28 @@ export async function createArtefact(fileName: string): Promise<PendingArtefact>
     return output;
   }
 
+  async function whole(): Promise<WrittenArtefact> {
+    await written;
+    // An engine that writes the file itself leaves it as the umask says.
+    await chmod(partial, 0o600);
+    synced = syncPath(partial);
+    synced.catch(() => undefined);
+    const { size } = await lstat(partial);
+    return { bytes: size, streamedSha256: hash?.digest("hex") ?? null };
+  }
+
   return {
     path: partial,
     stream,
+    written: whole,
     async finish() {
-      await written;
-      // An engine that writes the file itself leaves it as the umask says.
-      await chmod(partial, 0o600);
-      await syncPath(partial);
-      const { size } = await lstat(partial);
-      return { bytes: size, streamedSha256: hash?.digest("hex") ?? null };
+      const found = await whole();
+      await synced;
+      return found;
     },
     async publish(manifest, publishedName = fileName) {
       final = artefactPath(publishedName);
+      await synced;
       await writeFile(`${final}.manifest.json.partial`, manifest, { mode: 0o600, flag: "w" });
       await syncPath(`${final}.manifest.json.partial`);
       await rename(`${final}.manifest.json.partial`, `${final}.manifest.json`);
@@ -119,17 +131,30 @@ export async function artefactBytes(path: string): Promise<number> {
   return entry.size;
 }
 
-/** SHA-256 (hex) of a whole file, streamed. */
+const PIECE_BYTES = 1 << 20;
+
+/** SHA-256 (hex) of a whole file: one piece is read while the one before it is hashed. No link is followed. */
 export async function sha256OfFile(path: string, signal?: AbortSignal, onBytes?: (bytes: number) => void): Promise<string> {
-  const hash = createHash("sha256");
-  let bytes = 0;
-  for await (const chunk of openArtefact(path)) {
-    if (signal?.aborted) throw new AppError("CANCELLED", "Cancelled");
-    hash.update(chunk as Buffer);
-    bytes += (chunk as Buffer).length;
-    onBytes?.(bytes);
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const hash = createHash("sha256");
+    let [piece, spare] = [Buffer.allocUnsafe(PIECE_BYTES), Buffer.allocUnsafe(PIECE_BYTES)];
+    let next = file.read(piece, 0, PIECE_BYTES, 0);
+    for (let bytes = 0; ;) {
+      const { bytesRead } = await next;
+      if (bytesRead === 0) return hash.digest("hex");
+      if (signal?.aborted) throw new AppError("CANCELLED", "Cancelled");
+      const filled = piece.subarray(0, bytesRead);
+      bytes += bytesRead;
+      [piece, spare] = [spare, piece];
+      next = file.read(piece, 0, PIECE_BYTES, bytes);
+      next.catch(() => undefined);
+      hash.update(filled);
+      onBytes?.(bytes);
+    }
+  } finally {
+    await file.close();
   }
-  return hash.digest("hex");
 }
 
 /** Removes an artefact and its manifest, where they are. */

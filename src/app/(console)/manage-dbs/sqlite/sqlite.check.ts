@@ -6,9 +6,10 @@ import type { ManifestObject } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { buildConnection } from "@/server/connections";
 import { AppError } from "@/server/errors";
-import { call, closeSqlite } from "./sqlite.client";
+import { call, retireFile } from "./sqlite.client";
 import { isThere } from "./sqlite.files";
-import { kindOf, listTables } from "./tables/sqlite-catalog";
+import type { Counted, ForeignKeys } from "./sqlite.read-whole";
+import { kindOf, type ListedTable, listTables } from "./tables/sqlite-catalog";
 
 function fileConnection(path: string): Connection {
   return buildConnection({
@@ -30,7 +31,7 @@ export async function withFile<T>(path: string, work: (connection: Connection) =
   try {
     return await work(connection);
   } finally {
-    await closeSqlite(connection.id);
+    await retireFile(connection.id);
     if (!hadLog) {
       const log = await stat(`${path}-wal`).catch(() => null);
       if (log?.size === 0) for (const suffix of ["-wal", "-shm"]) await rm(`${path}${suffix}`, { force: true });
@@ -45,27 +46,40 @@ export interface Checked {
   mismatches: string[];
 }
 
-/** Reads a whole file: structure, indexes, foreign keys, and the count of every table. Views are listed, never counted: one may be endless. */
-export function checkFile(path: string, signal: AbortSignal): Promise<Checked> {
+/** Reads a whole file, by two readers at once: structure and indexes, and the count of every table. Views are listed, never counted. */
+export function checkFile(path: string, signal: AbortSignal, { foreignKeys = true } = {}): Promise<Checked> {
   return withFile(path, async (connection) => {
-    const listed = await listTables(connection, signal);
-    const counted = listed.filter((table) => table.type !== "view").map((table) => table.name);
-    const result = (await call(connection, { op: "check", counts: counted }, signal)) as {
-      integrity: string[];
-      foreignKeys: number;
-      mismatches: string[];
-      counts: { name: string; count: number }[];
-    };
-    if (result.integrity.join() !== "ok") {
-      throw new AppError("INTERNAL", "The SQLite file is damaged", {
-        fix: "Choose another backup, or repair the database before backing it up.",
-        detail: result.integrity.slice(0, 3).join("; "),
-      });
-    }
-    const counts = new Map(result.counts.map((row) => [row.name, row.count]));
-    const objects = listed.map((table) => ({ name: table.name, kind: kindOf(table), count: counts.get(table.name) ?? null, bytes: null, checksum: null }));
-    return { objects, foreignKeyViolations: result.foreignKeys, mismatches: result.mismatches };
+    const [problems, checked] = await both(call(connection, { op: "integrity" }, signal) as Promise<string[]>, countIn(connection, signal, { foreignKeys }));
+    if (problems.join() === "ok") return checked;
+    throw new AppError("INTERNAL", "The SQLite file is damaged", {
+      fix: "Choose another backup, or repair the database before backing it up.",
+      detail: problems.slice(0, 3).join("; "),
+    });
   });
+}
+
+/** Only the count of every table: for a file whose bytes are known to be good. */
+export const countFile = (path: string, signal: AbortSignal): Promise<Checked> =>
+  withFile(path, (connection) => countIn(connection, signal, { foreignKeys: false }));
+
+async function countIn(connection: Connection, signal: AbortSignal, { foreignKeys }: { foreignKeys: boolean }): Promise<Checked> {
+  const listed = await listTables(connection, signal);
+  const counted = (await call(connection, { op: "counts", foreignKeys }, signal)) as { counts: Counted[]; foreignKeys: ForeignKeys | null };
+  const { violations = 0, mismatches = [] } = counted.foreignKeys ?? {};
+  return { objects: objectsOf(listed, counted.counts), foreignKeyViolations: violations, mismatches };
+}
+
+/** Waits for both before it fails: nothing reads on behind the back of who was told. The first's failure is told. */
+export async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === "rejected") throw a.reason;
+  if (b.status === "rejected") throw b.reason;
+  return [a.value, b.value];
+}
+
+export function objectsOf(listed: readonly ListedTable[], counted: readonly Counted[]): ManifestObject[] {
+  const counts = new Map(counted.map((row) => [row.name, row.count]));
+  return listed.map((table) => ({ name: table.name, kind: kindOf(table), count: counts.get(table.name) ?? null, bytes: null, checksum: null }));
 }
 
 export interface Header {

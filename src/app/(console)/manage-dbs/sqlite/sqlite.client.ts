@@ -10,6 +10,8 @@ import type { WireCell, WorkerAnswer, WorkerRequest, WorkerValue } from "./sqlit
 
 const WORKERS_MAX = 3;
 const IDLE_MS = 60_000;
+/** Threads without a file that wait for the next one: starting one takes longer than reading a small file. */
+const SPARES_MAX = 2;
 
 type Operation = WorkerRequest extends infer R ? (R extends { id: number } ? Omit<R, "id"> : never) : never;
 
@@ -17,6 +19,8 @@ interface Reader {
   worker: Worker;
   busy: boolean;
   idle: NodeJS.Timeout | null;
+  /** Listens for its end while it is of a pool. */
+  forget: () => void;
 }
 
 interface Pool {
@@ -27,7 +31,14 @@ interface Pool {
   waiting: (() => void)[];
 }
 
+interface Spare {
+  worker: Worker;
+  end: () => void;
+  idle: NodeJS.Timeout;
+}
+
 const pools = (): Map<string, Pool> => single("sqlite-pools", () => new Map());
+const spares = (): Set<Spare> => single("sqlite-spares", () => new Set());
 let nextId = 1;
 
 /** Rows as objects, for the catalog and pragmas; integers as numbers. */
@@ -40,21 +51,11 @@ export async function sqliteCells(connection: Connection, sql: string, params: W
   return (await call(connection, { op: "cells", sql, params }, signal)) as WireCell[][];
 }
 
-/** Runs one operation in a worker; an aborted one is ended with its worker. @throws AppError */
-export async function call(
-  connection: Connection,
-  operation: Operation,
-  signal?: AbortSignal,
-  onProgress?: (done: number, total: number) => void,
-): Promise<unknown> {
+/** Runs one operation in a worker; an aborted one is ended with its worker. `onAnswer` gets what it says before its end. @throws AppError */
+export async function call(connection: Connection, operation: Operation, signal?: AbortSignal, onAnswer?: (answer: WorkerAnswer) => void): Promise<unknown> {
   const reader = await take(connection, signal);
   try {
-    return await exchange({
-      reader,
-      operation,
-      signal,
-      onAnswer: (answer) => "progress" in answer && onProgress?.(answer.progress.done, answer.progress.total),
-    });
+    return await exchange({ reader, operation, signal, onAnswer: (answer) => onAnswer?.(answer) });
   } catch (error) {
     drop(connection, reader);
     throw sqliteError(error, connection.url.reveal());
@@ -167,13 +168,44 @@ function occupy(reader: Reader): Reader {
 }
 
 function start(connection: Connection, pool: Pool): Reader {
-  const worker = new Worker(new URL("./sqlite.worker.ts", import.meta.url), { workerData: { path: connection.url.reveal() } });
-  worker.unref();
-  const reader: Reader = { worker, busy: true, idle: null };
-  worker.on("error", () => pool.readers.delete(reader));
-  worker.on("exit", () => pool.readers.delete(reader));
+  const worker = takeSpare() ?? newWorker();
+  worker.postMessage({ id: 0, op: "open", path: connection.url.reveal() } satisfies WorkerRequest);
+  const forget = () => void pool.readers.delete(reader);
+  const reader: Reader = { worker, busy: true, idle: null, forget };
+  worker.on("error", forget).on("exit", forget);
   pool.readers.add(reader);
   return reader;
+}
+
+function newWorker(): Worker {
+  const worker = new Worker(new URL("./sqlite.worker.ts", import.meta.url));
+  worker.unref();
+  return worker;
+}
+
+function takeSpare(): Worker | null {
+  const [spare] = spares();
+  if (!spare) return null;
+  clearTimeout(spare.idle);
+  spares().delete(spare);
+  spare.worker.off("error", spare.end).off("exit", spare.end);
+  return spare.worker;
+}
+
+function keepSpare(worker: Worker): void {
+  const end = () => {
+    clearTimeout(spare.idle);
+    spares().delete(spare);
+    void worker.terminate();
+  };
+  const spare: Spare = { worker, end, idle: setTimeout(end, IDLE_MS).unref() };
+  worker.on("error", end).on("exit", end);
+  spares().add(spare);
+}
+
+/** Starts threads that the next files will be read with, beside other work. */
+export function warmReaders(): void {
+  while (spares().size < SPARES_MAX) keepSpare(newWorker());
 }
 
 function giveBack(connection: Connection, reader: Reader): void {
@@ -232,7 +264,27 @@ export function releaseFile(path: string): void {
   }
 }
 
+/** Closes a file that is read no more; its threads stay for the next one. */
+export async function retireFile(connectionId: string): Promise<void> {
+  const pool = pools().get(connectionId);
+  if (!pool) return;
+  pools().delete(connectionId);
+  const idle = [...pool.readers].filter((reader) => !reader.busy);
+  for (const reader of idle) pool.readers.delete(reader);
+  closePool(pool);
+  for (const reader of idle) {
+    if (reader.idle) clearTimeout(reader.idle);
+    const isClosed = await exchange({ reader, operation: { op: "close" }, signal: undefined, onAnswer: () => undefined }).then(
+      () => true,
+      () => false,
+    );
+    if (!isClosed || spares().size >= SPARES_MAX) await reader.worker.terminate();
+    else keepSpare(reader.worker.off("error", reader.forget).off("exit", reader.forget));
+  }
+}
+
 export async function closeSqlite(connectionId?: string): Promise<void> {
+  if (connectionId === undefined) for (let spare = takeSpare(); spare; spare = takeSpare()) await spare.terminate();
   for (const [id, pool] of pools()) {
     if (connectionId !== undefined && id !== connectionId) continue;
     closePool(pool);

@@ -59,7 +59,7 @@ export async function keptStates(jobId: string): Promise<State[]> {
 
 const PIECE_BYTES = 4 << 20;
 
-/** A private byte copy of a file that nothing writes, synced to disk. Removed again when it fails or is cancelled. @throws where the target exists */
+/** A private byte copy of a file that nothing writes; not synced. Removed again when it fails or is cancelled. @throws where the target exists */
 export async function copyPrivately(source: string, target: string, { signal, progress }: Pick<Following, "signal" | "progress">): Promise<void> {
   const from = await open(source, "r");
   try {
@@ -75,7 +75,6 @@ export async function copyPrivately(source: string, target: string, { signal, pr
         at += bytesRead;
         progress?.(at, size);
       }
-      await to.sync();
     } catch (error) {
       await rm(target, { force: true });
       throw error;
@@ -84,6 +83,16 @@ export async function copyPrivately(source: string, target: string, { signal, pr
     }
   } finally {
     await from.close();
+  }
+}
+
+/** Of a private file: any other descriptor of a live one must not be closed. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -19,6 +19,9 @@ import { isControlPlane, liveBytes } from "./sqlite.swap";
 
 type Check = RestorePlan["checks"][number];
 
+const SAME_BYTES = "read the copy whole: its SHA-256 with that of the backup, and every table's count with the manifest";
+const READ_WHOLE = "integrity_check, foreign_key_check, then every table's count with the manifest";
+
 export async function plan(artefact: Artefact, connection: Connection, target: RestoreTarget, signal: AbortSignal | undefined): Promise<RestorePlan> {
   return target.replace ? planReplace(artefact, connection, target, signal) : planNew(artefact, connection, target, signal);
 }
@@ -35,7 +38,7 @@ async function planNew(artefact: Artefact, connection: Connection, target: Resto
     bytesNeeded: artefact.bytes,
     steps: [
       { title: "Restore aside", detail: `copy the file to ${path}.restore-…${isPart ? ", and drop what was not chosen" : ""}` },
-      { title: "Compare", detail: "integrity_check, then every table's count with the manifest" },
+      { title: "Compare", detail: isPart ? READ_WHOLE : SAME_BYTES },
       { title: "Keep", detail: `give it the name ${path} and open it as a connection of its own` },
     ],
   };
@@ -64,8 +67,8 @@ async function planReplace(artefact: Artefact, connection: Connection, target: R
     checks,
     bytesNeeded: artefact.bytes + bytes,
     steps: [
-      { title: "Restore aside", detail: "copy the backup into the console's data directory, integrity_check, foreign_key_check" },
-      { title: "Compare", detail: "every table's count with the manifest" },
+      { title: "Restore aside", detail: "copy the backup into the console's data directory" },
+      { title: "Compare", detail: SAME_BYTES },
       ...(isConsole ? [consoleStep] : []),
       { title: "Swap", detail: "lock the live file, keep an exact copy of it, write the restored content in one transaction, read it back" },
     ],

@@ -2,14 +2,16 @@ import "server-only";
 /** Restores a SQLite file aside: beside its target for a new file, in the console's own directory for what is to replace a live one. */
 import { link, mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Artefact, JobContext, LeftBehind, RestoreTarget, Staged } from "@/backups/engine";
+import { type Artefact, type JobContext, type LeftBehind, Manifest, type RestoreTarget, type Staged } from "@/backups/engine";
 import { liveName } from "@/backups/live-name";
 import { chosen } from "@/backups/restores.service";
+import { sha256OfFile } from "@/backups/store";
 import type { Connection } from "@/server/connection";
 import { isConsoleFile, restoredDir } from "@/server/control-plane/database";
 import { AppError } from "@/server/errors";
-import { checkFile, type Checked, readHeader } from "./sqlite.check";
-import { copyPrivately, isThere, keptPath, makeKeptDir, removeKept, runOnFile } from "./sqlite.files";
+import { both, checkFile, type Checked, countFile, readHeader } from "./sqlite.check";
+import { warmReaders } from "./sqlite.client";
+import { copyPrivately, isThere, keptPath, makeKeptDir, removeKept, runOnFile, syncFile } from "./sqlite.files";
 
 import type { CompareResult } from "./sqlite.swap-protocol";
 import { swapIn } from "./sqlite.swap";
@@ -73,23 +75,43 @@ interface Aside {
 async function makeAside(artefact: Artefact, { path, objects, context }: Aside): Promise<{ checked: Checked }> {
   const { signal } = context;
   const copy = objects ? `${path}.whole` : path;
+  warmReaders();
   try {
     await copyPrivately(artefact.path, copy, { signal, progress: (done, total) => context.progress({ bytesDone: done, bytesTotal: total }) });
     // An uploaded file may be in WAL mode; what stands aside is one file without sidecars.
-    if ((await readHeader(copy))?.isWal) await runOnFile<void>({ op: "plain", path: copy }, { path: copy, signal });
+    const isWal = (await readHeader(copy))?.isWal === true;
+    if (isWal) await runOnFile<void>({ op: "plain", path: copy }, { path: copy, signal });
     if (objects) {
       const keep = chosen(artefact.manifest.objects, { name: "", objects }).map(({ name }) => name);
       await runOnFile<void>({ op: "extract", path: copy, target: path, keep }, { path, signal });
       await rm(copy, { force: true });
       context.log(`${keep.length} of ${artefact.manifest.objects.length} objects are taken, with their indexes and triggers`);
     }
-    const checked = await checkFile(path, signal);
+    const sha256 = objects || isWal ? null : storedSha256(artefact);
+    const [checked] = await both(sha256 === null ? checkFile(path, signal) : checkSame(path, sha256, context), syncFile(path));
     if (checked.foreignKeyViolations > 0) context.log(`${checked.foreignKeyViolations} rows break a foreign key`);
     return { checked };
   } catch (error) {
     await removeAside(path);
     throw error;
   }
+}
+
+const storedSha256 = ({ manifest }: Artefact): string | null => Manifest.pick({ sha256: true }).safeParse(manifest).data?.sha256 ?? null;
+
+/** Reads a copy whole: when its bytes are those of a backup that was checked when it was made, only the counts are left to compare. */
+async function checkSame(path: string, sha256: string, context: JobContext): Promise<Checked> {
+  const [found, counted] = await both(
+    sha256OfFile(path, context.signal, (bytesDone) => context.progress({ bytesDone })),
+    countFile(path, context.signal),
+  );
+  if (found !== sha256)
+    throw new AppError("CONFLICT", "The copy is not what the backup holds: its SHA-256 differs", {
+      fix: "Look at the disk of the target; try again or choose another backup.",
+      detail: `${found}, the backup ${sha256}`,
+    });
+  context.log("the copy was read back whole: its SHA-256 is that of the backup");
+  return counted;
 }
 
 /** Compares what stands aside with the artefact: every byte, or every value of the tables where it is not a byte copy. */

@@ -5,15 +5,19 @@ export type WorkerValue = { text: string; storage?: "integer" | "real" | "text" 
 export type WireCell = { text: string; storage: "integer" | "real" | "text" | "blob"; length?: number; isText?: true } | null;
 
 export type WorkerRequest =
+  | { id: number; op: "open"; path: string }
+  | { id: number; op: "close" }
   | { id: number; op: "objects"; sql: string; params: WorkerValue[] }
   | { id: number; op: "cells"; sql: string; params: WorkerValue[] }
   | { id: number; op: "stream"; sql: string; params: WorkerValue[] }
-  | { id: number; op: "copy"; target: string }
-  | { id: number; op: "check"; counts: string[] }
+  | { id: number; op: "copy"; target: string; list: string }
+  | { id: number; op: "integrity" }
+  | { id: number; op: "counts"; foreignKeys: boolean }
   | { id: number; op: "more" };
 
 export type WorkerAnswer =
   | { id: number; value: unknown }
   | { id: number; error: { message: string; code: string | null } }
   | { id: number; batch: WireCell[][] }
-  | { id: number; progress: { done: number; total: number } };
+  | { id: number; progress: { done: number; total: number } }
+  | { id: number; child: number | null };

@@ -3,28 +3,46 @@
  * Loaded by path, so it imports nothing through aliases. Files are opened read-only except for the copy a backup makes.
  */
 import { statSync } from "node:fs";
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import Database from "better-sqlite3";
+import { type CopyReport, copyTo } from "./sqlite.copy.ts";
+import { checkForeignKeys, countAll, integrity } from "./sqlite.read-whole.ts";
 import type { WireCell, WorkerRequest, WorkerValue } from "./sqlite.worker-protocol.ts";
 
 /** Rows are sent in batches of about this many bytes, the next one only when the reader asked for it. */
 const BATCH_BYTES = 256 * 1024;
-/** How long a copy may go on restarting because others write, before it takes one locked step. */
-const COPY_RESTARTS_MAX_MS = 10_000;
 
 const port = parentPort;
 if (!port) throw new Error("sqlite.worker.ts runs as a worker only");
-const { path } = workerData as { path: string };
-const db = open(path);
+/** One file at a time; opened before the first question about it. */
+let opened: { path: string; db: Database.Database } | null = null;
+let failure: Error | null = null;
 let waitingForMore: (() => void) | null = null;
+
+function change(path: string | null): void {
+  opened?.db.close();
+  opened = null;
+  failure = null;
+  try {
+    if (path !== null) opened = { path, db: open(path) };
+  } catch (error) {
+    failure = error as Error;
+  }
+}
+
+/** @throws what kept the file from being opened */
+function current(): { path: string; db: Database.Database } {
+  if (opened) return opened;
+  throw failure ?? new Error("no file is open");
+}
 
 function open(file: string): Database.Database {
   if (!statSync(file).isFile()) throw Object.assign(new Error("not a file"), { code: "SQLITE_NOTADB" });
-  const opened = new Database(file, { readonly: true, fileMustExist: true, timeout: 5_000 });
-  opened.pragma("trusted_schema = OFF");
-  opened.pragma("cell_size_check = ON");
-  opened.pragma("mmap_size = 0");
-  return opened;
+  const db = new Database(file, { readonly: true, fileMustExist: true, timeout: 5_000 });
+  db.pragma("trusted_schema = OFF");
+  db.pragma("cell_size_check = ON");
+  db.pragma("mmap_size = 0");
+  return db;
 }
 
 port.on("message", (request: WorkerRequest) => {
@@ -43,6 +61,8 @@ function plainError(error: unknown): { message: string; code: string | null } {
 }
 
 async function answer(request: Exclude<WorkerRequest, { op: "more" }>): Promise<unknown> {
+  if (request.op === "open" || request.op === "close") return change(request.op === "open" ? request.path : null);
+  const { path, db } = current();
   switch (request.op) {
     case "objects":
       return db.prepare(request.sql).all(...request.params.map(bound));
@@ -51,9 +71,11 @@ async function answer(request: Exclude<WorkerRequest, { op: "more" }>): Promise<
     case "stream":
       return streamRows(request);
     case "copy":
-      return copyTo(request.target, request.id);
-    case "check":
-      return check(request.counts);
+      return copyTo({ db, source: path, target: request.target, list: request.list, report: reportFor(request.id) });
+    case "integrity":
+      return integrity(db);
+    case "counts":
+      return { counts: countAll(db), foreignKeys: request.foreignKeys ? checkForeignKeys(db) : null };
   }
 }
 
@@ -118,7 +140,7 @@ async function streamRows(request: { id: number; sql: string; params: WorkerValu
     bytes = 0;
     await more;
   };
-  for (const row of cellRows(db, request)) {
+  for (const row of cellRows(current().db, request)) {
     batch.push(row);
     rows += 1;
     for (const value of row) bytes += (value?.text.length ?? 0) + 16;
@@ -128,58 +150,9 @@ async function streamRows(request: { id: number; sql: string; params: WorkerValu
   return { rows };
 }
 
-/**
- * Copies the database with SQLite's backup API, then makes the copy one file without sidecars. Writes by others restart
- * the copy; after a while it takes one locked step. better-sqlite3 resolves with totalPages 0 when a lock kept it from copying anything.
- */
-async function copyTo(target: string, id: number): Promise<{ pages: number }> {
-  const started = Date.now();
-  let pages = 0;
-  for (let attempt = 0; attempt < 50 && pages === 0; attempt += 1) {
-    const result = await db.backup(target, {
-      progress({ totalPages, remainingPages }) {
-        port?.postMessage({ id, progress: { done: totalPages - remainingPages, total: totalPages } });
-        return Date.now() - started > COPY_RESTARTS_MAX_MS ? 2 ** 31 - 1 : 1_000;
-      },
-    });
-    pages = result.totalPages;
-    if (pages === 0 && (db.pragma("page_count", { simple: true }) as number) === 0) break;
-    if (pages === 0) await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  if (pages === 0) throw Object.assign(new Error("nothing was copied: the database or the copy is locked"), { code: "SQLITE_BUSY" });
-  const copy = new Database(target);
-  try {
-    copy.pragma("journal_mode = DELETE");
-  } finally {
-    copy.close();
-  }
-  return { pages };
-}
-
-/** Reads every page and row: integrity_check, foreign_key_check, and the exact count of each named table. */
-function check(counts: string[]): { integrity: string[]; foreignKeys: number; mismatches: string[]; counts: { name: string; count: number }[] } {
-  const integrity = (db.pragma("integrity_check(20)") as { integrity_check: string }[]).map((row) => row.integrity_check);
-  const { foreignKeys, mismatches } = checkForeignKeys();
-  const counted = counts.map((name) => {
-    const quoted = `"${name.replaceAll('"', '""')}"`;
-    return { name, count: (db.prepare(`SELECT count(*) AS items FROM ${quoted}`).get() as { items: number }).items };
-  });
-  return { integrity, foreignKeys, mismatches, counts: counted };
-}
-
-/** Table by table: a key that fits no key of its parent is an error of the whole check to SQLite, and no damage of the data. */
-function checkForeignKeys(): { foreignKeys: number; mismatches: string[] } {
-  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%references%'").all() as { name: string }[];
-  const violations = db.prepare("SELECT count(*) AS violations FROM pragma_foreign_key_check(?)");
-  let foreignKeys = 0;
-  const mismatches: string[] = [];
-  for (const { name } of tables) {
-    try {
-      foreignKeys += (violations.get(name) as { violations: number }).violations;
-    } catch (error) {
-      if (!(error instanceof Error) || !error.message.startsWith("foreign key mismatch")) throw error;
-      mismatches.push(error.message);
-    }
-  }
-  return { foreignKeys, mismatches };
+function reportFor(id: number): CopyReport {
+  return {
+    progress: (done, total) => port?.postMessage({ id, progress: { done, total } }),
+    child: (pid) => port?.postMessage({ id, child: pid }),
+  };
 }

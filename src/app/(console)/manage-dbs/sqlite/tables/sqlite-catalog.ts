@@ -8,13 +8,13 @@ import { familyOf } from "../sqlite.codec";
 import { sqliteObjects } from "../sqlite.client";
 
 /** Tables and views with what kind they are; shadow tables of virtual tables are left out. https://sqlite.org/pragma.html#pragma_table_list */
-const TABLE_LIST = `
+export const TABLE_LIST = `
   SELECT list.name AS name, list.type AS type, list.wr AS withoutRowid, list.ncol AS columns
   FROM pragma_table_list AS list
   WHERE list.schema = 'main' AND list.type <> 'shadow' AND list.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
   ORDER BY list.name`;
 
-const ListedTable = z.object({ name: z.string(), type: z.enum(["table", "view", "virtual"]), withoutRowid: z.number(), columns: z.number() });
+export const ListedTable = z.object({ name: z.string(), type: z.enum(["table", "view", "virtual"]), withoutRowid: z.number(), columns: z.number() });
 export type ListedTable = z.infer<typeof ListedTable>;
 
 const KIND: Record<ListedTable["type"], z.infer<typeof TableSummary>["kind"]> = { table: "table", view: "view", virtual: "virtual table" };
