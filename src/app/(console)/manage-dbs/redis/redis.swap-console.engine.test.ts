@@ -95,3 +95,24 @@ test("a swap that fails is taken back: failed, nothing changed", async () => {
     expect(await swapOf(connection.id, job.id)).toMatchObject({ state: "dropped", error: null });
   }
 });
+
+test("a portable backup is made when it is asked for, and replaces live data like any other", async () => {
+  const { jobId, backupId } = await createBackup({ connection, engine, user, format: "redis-portable" });
+  expect(await ended(jobId)).toMatchObject({ state: "succeeded", error: null });
+  const row = await findBackup(backupId);
+  expect(row).toMatchObject({ format: "redis-portable", consistency: "fuzzy", file_name: expect.stringMatching(/\.portable\.jsonl\.gz$/) });
+  expect(row?.verified_how).toContain("every line");
+  if (!row) return;
+  await server.driver().set("later", "1");
+  const addConnection = () => Promise.reject(new Error("needs none"));
+  const started = await startRestore({ backup: row, connection, engine, target: { name: "0", replace: true }, user, addConnection });
+  expect(await ended(started.jobId)).toMatchObject({ state: "succeeded", error: null });
+  expect(await contentsOf(server.driver())).toEqual(before);
+  expect(await change(startUndo, started.jobId)).toMatchObject({ state: "succeeded" });
+  expect(await server.driver().exists("later")).toBe(1);
+  await change(startDrop, started.jobId);
+  await expect(createBackup({ connection, engine, user, format: "redis-rdb" })).rejects.toMatchObject({
+    code: "INVALID",
+    fix: expect.stringContaining("redis-portable"),
+  });
+});
