@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { rmSync, truncateSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import Database from "better-sqlite3";
 import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
@@ -100,6 +101,23 @@ test("a file of 512 MiB passes through without being held", async () => {
   expect(most - before).toBeLessThan(200 * MIB);
   await expect.poll(async () => (await auditOf())[0]).toMatchObject({ outcome: "allowed", detail: `${512 * MIB} bytes` });
 }, 120_000);
+
+test("F15: whatever a table is called, the name of its file cannot leave the header it stands in", async () => {
+  const names = ['a"b; filename=evil.exe', "line\r\nset-cookie: a=b", "../../etc/passwd", "emoji 🦊 ümlaut", "C:\\x"];
+  const database = new Database(shop.file);
+  for (const name of names) database.exec(`CREATE TABLE "${name.replaceAll('"', '""')}" (a)`);
+  database.close();
+  for (const name of names) {
+    const response = await fetchFile(await ticket(`/api/admin/sqlite/tables/${encodeURIComponent(name)}/export?format=csv`));
+    expect(response.status, name).toBe(200);
+    const header = response.headers.get("content-disposition") ?? "";
+    const [, plain = "", exact = ""] = /^attachment; filename="([A-Za-z0-9._-]+)"; filename\*=UTF-8''([^\s";]+)$/.exec(header) ?? [];
+    expect(plain, header).toMatch(/\.csv$/);
+    expect(decodeURIComponent(exact)).toContain(name);
+    expect(response.headers.get("set-cookie")).toBeNull();
+    await response.arrayBuffer();
+  }
+});
 
 test("a transfer whose end cannot be written down ends all the same, and brings nothing else down", async () => {
   stand();
