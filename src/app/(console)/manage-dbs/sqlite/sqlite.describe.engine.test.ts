@@ -53,7 +53,7 @@ function awkward(db: Database.Database): void {
     INSERT INTO child VALUES (1, 999), (2, 1);
     INSERT INTO plain (value) VALUES (9223372036854775807), (-9223372036854775808), (x'00ff00'), (CAST(x'ff00c3' AS TEXT)), ('a' || char(0) || 'b'),
       (''), (x''), (NULL), (1.0), (-0.0), (1e308), (9e999), (0.1), ('${"long ".repeat(300)}'), (zeroblob(3000));
-    INSERT INTO norowid VALUES ('k', x'00', 1), ('k', NULL, 2);
+    INSERT INTO norowid VALUES ('k', x'00', 1), ('k', NULL, 2), ('nan', x'02', 9e999 - 9e999);
     INSERT INTO typed VALUES (1, 2.5, 'three', x'04', 'five');
     DELETE FROM plain WHERE id = 15;
   `.replace("('k', NULL, 2)", "('k', x'0000', 2)"),
@@ -153,7 +153,28 @@ describe("the awkward catalogue", () => {
     expect((await engine.peek?.(artefact, "We\"ird 'näme' 🐟", { limit: 5 }))?.columns).toEqual(["a b", 'c"d']);
     expect((await engine.peek?.(artefact, "made", { limit: 1 }))?.rows).toEqual([["7", "14", "7 EUR"]]);
     await expect(engine.peek?.(artefact, "no such", { limit: 1 })).rejects.toMatchObject({ code: "NOT_FOUND" });
-    await expect(engine.peek?.(artefact, "first", { limit: 1 })).rejects.toMatchObject({ code: "INVALID" });
+    expect(await engine.peek(artefact, "first", { limit: 2 })).toEqual({ columns: ["id"], rows: [["1"], ["2"]], hasMore: true });
+    expect(await engine.peek(artefact, "second", { limit: 2 })).toEqual({ columns: ["n"], rows: [["14"]], hasMore: false });
+  });
+
+  test("a view that cannot be computed is shown by its definition, with the reason", async () => {
+    const { connection } = bench.live((db) => {
+      db.exec(`CREATE TABLE t (x); INSERT INTO t VALUES (1), (2);
+        CREATE VIEW endless AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;
+        CREATE VIEW reads_endless AS SELECT * FROM endless;
+        CREATE VIEW steps AS WITH one AS (SELECT x FROM t) SELECT x * 2 AS twice FROM one;
+        CREATE VIEW broken AS SELECT gone FROM t`);
+    });
+    const views = await bench.backUp(connection);
+    const look = (name: string) => engine.peek(views, name, { limit: 5 });
+    expect((await look("steps")).rows).toEqual([["2"], ["4"]]);
+    for (const name of ["endless", "reads_endless"])
+      expect(await look(name)).toEqual({
+        columns: ["rows", "definition"],
+        rows: [["not shown: it may be recursive and never end", expect.stringContaining(`CREATE VIEW ${name}`) as string]],
+        hasMore: false,
+      });
+    expect((await look("broken")).rows[0]?.[0]).toMatch(/not shown: .*no such column: gone/);
   });
 
   test("made elsewhere, it is described with what breaks a foreign key", async () => {
@@ -193,7 +214,7 @@ describe("a file that is none, or not whole", () => {
     expect(await engine.describe?.({ path: join(bench.folder, "fifo"), bytes: 1 }, bench.newContext()).catch(String)).toContain("a fifo");
   });
 
-  test("cut anywhere, or with a page that is broken: INVALID", async () => {
+  test("cut anywhere, followed by something else, or with a page that is broken: INVALID", async () => {
     const { path } = bench.live((db) => {
       db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT); CREATE INDEX bodies ON t (body)");
       db.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO t SELECT i, hex(randomblob(40)) FROM n");
@@ -205,6 +226,13 @@ describe("a file that is none, or not whole", () => {
       truncateSync(cut, length);
       expect(await words(cut), String(length)).toMatch(/^INVALID/);
     }
+    for (const tail of ["text", "\0\0x", readFileSync(path)]) {
+      const longer = join(bench.folder, "longer");
+      writeFileSync(longer, Buffer.concat([readFileSync(path), Buffer.from(tail)]));
+      expect(await words(longer)).toMatch(/^INVALID: Something else follows the database/);
+    }
+    // Room that a program has asked for in advance.
+    expect(await words(file("roomy", Buffer.concat([readFileSync(path), Buffer.alloc(65_536)])))).toBe("taken");
     const broken = readFileSync(path);
     broken.fill(0xee, 4096 * 20, 4096 * 20 + 200);
     expect(await words(file("broken", broken))).toMatch(/^INVALID: The SQLite file cannot be read whole/);

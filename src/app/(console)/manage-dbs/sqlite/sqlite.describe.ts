@@ -14,6 +14,7 @@ export const describe: NonNullable<BackupEngine["describe"]> = async ({ path, by
   const header = await recognise(path);
   if (header.pages > 0 && header.pages * header.pageSize > bytes)
     throw invalid("The file is cut", "Send it again, whole.", `its header says ${header.pages} pages of ${header.pageSize} bytes, it has ${bytes} bytes`);
+  if (!header.isWal && header.pages > 0) await assertNothingAfter(path, header.pages * header.pageSize);
   const checked = await read(path, header, context);
   const version = await libraryVersion(path, context);
   return contentOf({ path, bytes, header, checked, version, hasLog: await isThere(`${path}-wal`) }, context);
@@ -32,6 +33,24 @@ async function recognise(path: string): Promise<Header> {
     const header = bytesRead >= 100 ? headerOf(start) : null;
     if (header) return header;
     throw invalid(`This is no SQLite database: ${looksLike(start.subarray(0, bytesRead))}`, WHOLE);
+  } finally {
+    await file.close();
+  }
+}
+
+const PIECE_BYTES = 1 << 20;
+
+/** SQLite reads no further than its last page. Zeros there are room that a program has asked for; anything else is not of the database. */
+async function assertNothingAfter(path: string, end: number): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    const piece = Buffer.alloc(PIECE_BYTES);
+    for (let at = end; ; at += PIECE_BYTES) {
+      const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, at);
+      if (bytesRead === 0) return;
+      if (piece.subarray(0, bytesRead).some((byte) => byte !== 0))
+        throw invalid("Something else follows the database in this file", WHOLE, `its header says that it ends after ${end} bytes`);
+    }
   } finally {
     await file.close();
   }
