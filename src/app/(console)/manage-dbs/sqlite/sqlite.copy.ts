@@ -97,18 +97,26 @@ async function copyHeld(copying: Copying): Promise<Copied> {
 async function copyFiles({ source, target, report }: Copying, pages: number): Promise<boolean> {
   const log = `${source}-wal`;
   const before = logState(log);
+  const file = fileId(source);
   // Locks that cannot be written are not seen by others.
   if (before === null || !isWritable(`${source}-shm`)) return false;
   try {
     const size = await copyByProcess(source, target, report);
-    if (before.size === 0) return same(before, logState(log)) && size === pages * pageSizeOf(target);
-    const copied = await copyByProcess(log, `${target}-wal`, { ...report, progress: () => undefined });
-    return copied === before.size && same(before, logState(log)) && same(before, logState(`${target}-wal`));
+    const copied = before.size === 0 ? 0 : await copyByProcess(log, `${target}-wal`, { ...report, progress: () => undefined });
+    const isSteady = same(before, logState(log)) && fileId(source) === file;
+    if (copied === 0) return isSteady && size === pages * pageSizeOf(target);
+    return isSteady && copied === before.size && same(before, logState(`${target}-wal`));
   } catch (error) {
     // A full disk is full for the backup API too: it says so in SQLite's words.
     if (error instanceof CopyFailed) return false;
     throw error;
   }
+}
+
+/** Another file may be given the live one's name. */
+function fileId(path: string): string {
+  const { dev, ino } = statSync(path);
+  return `${dev}:${ino}`;
 }
 
 interface LogState {
