@@ -3,14 +3,15 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ManifestContent, Peek, type Artefact, type Staged } from "@/backups/engine";
 import { testServers } from "@/test/servers";
 import { redisBackup } from "./redis.backup";
 import { closeAll } from "./redis.client";
-import { testDir, testJob, writeArtefact, writeSnapshotArtefact } from "./redis.test-artefact";
+import { testJob, writeArtefact, writeSnapshotArtefact, type TestDir } from "./redis.test-artefact";
 import { awkwardKeys, BINARY, contentsOf, FAR_AWAY_MS } from "./redis.test-seed";
 import { startRedis, type TestRedis } from "./redis.test-server";
+import { startServers } from "./redis.test-suite";
 import { filledDatabases } from "./redis.test-swap";
 
 /** TEST_REDIS_SERVERS names more servers, oldest first, as in redis.versions. */
@@ -18,13 +19,8 @@ const binaries = (process.env["TEST_REDIS_SERVERS"] ?? testServers.redisServer).
 
 let source: TestRedis;
 let target: TestRedis;
-let dir: Awaited<ReturnType<typeof testDir>>;
-beforeAll(async () => {
-  [source, target, dir] = await Promise.all([startRedis(), startRedis(), testDir()]);
-});
-afterAll(() => Promise.all([source.stop(), target.stop(), dir.remove()]));
-beforeEach(() => Promise.all([source.driver().flushall(), target.driver().flushall()]));
-afterEach(() => closeAll());
+let dir: TestDir;
+startServers((started) => ({ source, target, dir } = started));
 
 const drill = (artefact: Artefact, server = target): Promise<Staged> => redisBackup.stage(artefact, server.connection, { name: "0", replace: true }, testJob());
 const writers = { "key by key": writeArtefact, "a snapshot": writeSnapshotArtefact };

@@ -1,73 +1,28 @@
-import { createWriteStream, existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Artefact } from "@/backups/engine";
+import { describe, expect, it } from "vitest";
 import { testConnection } from "@/test/connections";
 import { redisBackup } from "./redis.backup";
 import { readBackup } from "./redis.backup-read";
-import { closeAll, openJobClient } from "./redis.client";
-import { alteredArtefact, artefactAt, testDir, testJob, writeArtefact } from "./redis.test-artefact";
+import { openJobClient } from "./redis.client";
+import { refusesAltered, sealLines } from "./redis.test-altered";
+import { artefactAt, testJob, writeArtefact, type TestDir } from "./redis.test-artefact";
+import { populate } from "./redis.test-seed";
 import { freePort, startRedis, type TestRedis } from "./redis.test-server";
+import { startServer } from "./redis.test-suite";
 
 let server: TestRedis;
-let dir: Awaited<ReturnType<typeof testDir>>;
-beforeAll(async () => {
-  [server, dir] = await Promise.all([startRedis(), testDir()]);
-});
-afterAll(() => Promise.all([server.stop(), dir.remove()]));
-afterEach(() => closeAll());
-
-async function populate(driver: Redis, keys: number, bytes: number): Promise<void> {
-  for (let from = 0; from < keys; from += 5_000) {
-    const pipeline = driver.pipeline();
-    for (let index = from; index < Math.min(keys, from + 5_000); index++) pipeline.set(`key:${index}`, Buffer.from(`${Math.random()}`.repeat(bytes / 16)));
-    await pipeline.exec();
-  }
-}
+let dir: TestDir;
+startServer((started) => ({ server, dir } = started));
 
 describe("an altered backup", () => {
-  let artefact: Artefact;
-  let bytes: Buffer;
-  beforeAll(async () => {
-    await populate(server.driver(), 500, 64);
-    await server.driver(3).hset("h", "f", "v");
-    artefact = await writeArtefact(server.connection, join(dir.path, "altered.jsonl.gz"));
-    bytes = await readFile(artefact.path);
-    await server.driver().flushall();
-  });
-  const verify = async (altered: Buffer) => redisBackup.verify(await alteredArtefact(artefact, altered), testJob());
-
-  it("is refused with a bit flipped at 200 random places", async () => {
-    await verify(bytes);
-    for (let attempt = 0; attempt < 200; attempt++) {
-      const altered = Buffer.from(bytes);
-      const at = Math.floor(Math.random() * bytes.length);
-      altered[at] = (altered[at] ?? 0) ^ (1 << Math.floor(Math.random() * 8));
-      await expect(verify(altered), `byte ${at}`).rejects.toMatchObject({ name: "AppError" });
-    }
-  });
-
-  it("is refused cut anywhere, and with anything behind it", async () => {
-    const cuts = [0, 1, 4, 9, 10, 11, bytes.length * 0.3, bytes.length * 0.95, bytes.length - 66, bytes.length - 65, bytes.length - 1];
-    for (const cut of cuts) await expect(verify(bytes.subarray(0, Math.floor(cut))), `cut at ${cut}`).rejects.toMatchObject({ code: "INVALID" });
-    for (const more of [Buffer.alloc(1), Buffer.alloc(5_000), Buffer.from("text"), bytes])
-      await expect(verify(Buffer.concat([bytes, more]))).rejects.toMatchObject({ code: "INVALID" });
-  });
+  const altered = refusesAltered({ suite: () => ({ server, dir }), write: writeArtefact, name: "altered.jsonl.gz" });
 
   it("is refused when other lines are sealed anew, even with every checksum of the file right", async () => {
-    const lines = gunzipSync(bytes).toString().trimEnd().split("\n");
-    const seal = async (altered: string[], name: string) => {
-      const { writeBackupFile } = await import("./redis.backup-file");
-      const path = join(dir.path, name);
-      const file = writeBackupFile(createWriteStream(path));
-      for (const line of altered) await file.write(`${line}\n`);
-      await file.end();
-      return artefactAt(path, artefact.manifest);
-    };
+    const lines = gunzipSync(altered.bytes).toString().trimEnd().split("\n");
+    const seal = async (others: string[], name: string) => artefactAt(await sealLines(others, join(dir.path, name)), altered.artefact.manifest);
     await redisBackup.verify(await seal(lines, "same"), testJob());
     const record = lines[1] ?? "";
     const other = JSON.parse(lines[2] ?? "{}") as { d: string };
@@ -85,8 +40,8 @@ describe("an altered backup", () => {
       "the count is another": [...lines.slice(0, -1), (lines.at(-1) ?? "").replace('"keys":501', '"keys":502')],
       "the header has a field more": [(lines[0] ?? "").replace("{", '{"x":1,'), ...lines.slice(1)],
     };
-    for (const [name, altered] of Object.entries(cases)) {
-      await expect(redisBackup.verify(await seal(altered, "case"), testJob()), name).rejects.toMatchObject({ code: "INVALID" });
+    for (const [name, others] of Object.entries(cases)) {
+      await expect(redisBackup.verify(await seal(others, "case"), testJob()), name).rejects.toMatchObject({ code: "INVALID" });
     }
   });
 
@@ -97,23 +52,10 @@ describe("an altered backup", () => {
       gzipSync(""),
       Buffer.from("PGDMP\u0001"),
       Buffer.from("<html>502</html>"),
-      gunzipSync(bytes),
-      gzipSync(gunzipSync(bytes)),
+      gunzipSync(altered.bytes),
+      gzipSync(gunzipSync(altered.bytes)),
     ]) {
-      await expect(verify(foreign)).rejects.toMatchObject({ code: "INVALID", message: expect.stringContaining("not a Redis backup") });
-    }
-  });
-
-  it("leaves nothing behind when it is restored unverified", async () => {
-    const target = await startRedis();
-    try {
-      for (const cut of [0.5, 0.99]) {
-        const short = await alteredArtefact(artefact, bytes.subarray(0, Math.floor(bytes.length * cut)));
-        await expect(redisBackup.stage(short, target.connection, { name: "1" }, testJob())).rejects.toThrow();
-        expect(await target.driver(1).dbsize(), `cut at ${cut}`).toBe(0);
-      }
-    } finally {
-      await target.stop();
+      await expect(altered.verify(foreign)).rejects.toMatchObject({ code: "INVALID", message: expect.stringContaining("not a Redis backup") });
     }
   });
 });

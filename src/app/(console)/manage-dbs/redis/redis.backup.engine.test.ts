@@ -2,25 +2,21 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { ManifestContent, RestorePlan, Verification, type Artefact, type Staged } from "@/backups/engine";
 import { redisBackup } from "./redis.backup";
 import { MARKERS } from "./redis.backup-marker";
 import { readBackup } from "./redis.backup-read";
 import { closeAll } from "./redis.client";
-import { artefactAt, testDir, testJob, writeArtefact } from "./redis.test-artefact";
+import { artefactAt, testJob, writeArtefact, type TestDir } from "./redis.test-artefact";
 import { awkwardKeys, contentsOf } from "./redis.test-seed";
 import { startRedis, type TestRedis } from "./redis.test-server";
+import { startServers } from "./redis.test-suite";
 
 let source: TestRedis;
 let target: TestRedis;
-let dir: Awaited<ReturnType<typeof testDir>>;
-beforeAll(async () => {
-  [source, target, dir] = await Promise.all([startRedis(), startRedis(), testDir()]);
-});
-afterAll(() => Promise.all([source.stop(), target.stop(), dir.remove()]));
-beforeEach(() => Promise.all([source.driver().flushall(), target.driver().flushall()]));
-afterEach(() => closeAll());
+let dir: TestDir;
+startServers((started) => ({ source, target, dir } = started));
 
 async function restoreInto(artefact: Artefact, name: string, server = target): Promise<{ staged: Staged; place: string }> {
   const staged = await redisBackup.stage(artefact, server.connection, { name }, testJob());

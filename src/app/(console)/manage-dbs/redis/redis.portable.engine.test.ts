@@ -3,27 +3,24 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ManifestContent, Peek, RestorePlan, type Artefact, type Staged } from "@/backups/engine";
 import { redisBackup } from "./redis.backup";
 import { closeAll } from "./redis.client";
 import { PORTABLE_FORMAT } from "./redis.portable-format";
-import { testDir, testJob, writeArtefact, writePortableArtefact, writeSnapshotArtefact } from "./redis.test-artefact";
+import { refusesAltered } from "./redis.test-altered";
+import { testJob, writeArtefact, writePortableArtefact, writeSnapshotArtefact, type TestDir } from "./redis.test-artefact";
 import { awkwardKeys, BINARY, streamOf, valuesOf } from "./redis.test-seed";
-import { startRedis, type TestRedis } from "./redis.test-server";
+import type { TestRedis } from "./redis.test-server";
+import { startServers } from "./redis.test-suite";
 import { replaceLive } from "./redis.test-swap";
 
 const SLOW = { timeout: 240_000 };
 
 let source: TestRedis;
 let target: TestRedis;
-let dir: Awaited<ReturnType<typeof testDir>>;
-beforeAll(async () => {
-  [source, target, dir] = await Promise.all([startRedis(), startRedis(), testDir()]);
-});
-afterAll(() => Promise.all([source.stop(), target.stop(), dir.remove()]));
-beforeEach(() => Promise.all([source.driver().flushall(), target.driver().flushall()]));
-afterEach(() => closeAll());
+let dir: TestDir;
+startServers((started) => ({ source, target, dir } = started));
 
 const countsOf = ({ objects }: Pick<ManifestContent, "objects">) => objects.map(({ name, count }) => ({ name, count }));
 const pathOf = (name: string) => join(dir.path, `${name}.portable.jsonl.gz`);
@@ -79,6 +76,10 @@ describe("a portable backup", () => {
     const stats = await target.driver().info("commandstats");
     expect(stats).not.toContain("cmdstat_restore:");
   });
+});
+
+describe("an altered portable backup", () => {
+  refusesAltered({ suite: () => ({ server: source, dir }), write: writePortableArtefact, name: "altered.portable.jsonl.gz" });
 });
 
 describe("a portable backup, besides,", () => {

@@ -3,73 +3,22 @@ import { readFile } from "node:fs/promises";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import type { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Artefact } from "@/backups/engine";
+import { beforeEach, describe, expect, it } from "vitest";
 import { testConnection } from "@/test/connections";
 import { redisBackup } from "./redis.backup";
-import { closeAll } from "./redis.client";
 import { withSnapshot } from "./redis.sync-client";
-import { alteredArtefact, testDir, testJob, writeSnapshotArtefact, type TestJob } from "./redis.test-artefact";
+import { refusesAltered } from "./redis.test-altered";
+import { testJob, writeSnapshotArtefact, type TestDir, type TestJob } from "./redis.test-artefact";
+import { populate } from "./redis.test-seed";
 import { childrenOf, startRedis, type TestRedis } from "./redis.test-server";
+import { startServer } from "./redis.test-suite";
 
 let server: TestRedis;
-let dir: Awaited<ReturnType<typeof testDir>>;
-beforeAll(async () => {
-  [server, dir] = await Promise.all([startRedis(), testDir()]);
-});
-afterAll(() => Promise.all([server.stop(), dir.remove()]));
-afterEach(() => closeAll());
-
-async function populate(driver: Redis, keys: number): Promise<void> {
-  for (let from = 0; from < keys; from += 5_000) {
-    const pipeline = driver.pipeline();
-    for (let index = from; index < Math.min(keys, from + 5_000); index++) pipeline.set(`key:${index}`, `${Math.random()}`.repeat(8));
-    await pipeline.exec();
-  }
-}
+let dir: TestDir;
+startServer((started) => ({ server, dir } = started));
 
 describe("an altered RDB", () => {
-  let artefact: Artefact;
-  let bytes: Buffer;
-  beforeAll(async () => {
-    await populate(server.driver(), 500);
-    await server.driver(3).hset("h", "f", "v");
-    artefact = await writeSnapshotArtefact(server.connection, join(dir.path, "altered.rdb"));
-    bytes = await readFile(artefact.path);
-    await server.driver().flushall();
-  });
-  const verify = async (altered: Buffer) => redisBackup.verify(await alteredArtefact(artefact, altered), testJob());
-
-  it("is refused with a bit flipped at 200 random places", async () => {
-    await verify(bytes);
-    for (let attempt = 0; attempt < 200; attempt++) {
-      const altered = Buffer.from(bytes);
-      const at = Math.floor(Math.random() * bytes.length);
-      altered[at] = (altered[at] ?? 0) ^ (1 << Math.floor(Math.random() * 8));
-      await expect(verify(altered), `byte ${at}`).rejects.toMatchObject({ name: "AppError" });
-    }
-  });
-
-  it("is refused cut anywhere, and with anything behind it", async () => {
-    const cuts = [0, 1, 4, 8, 9, 10, bytes.length * 0.3, bytes.length * 0.95, bytes.length - 9, bytes.length - 8, bytes.length - 1];
-    for (const cut of cuts) await expect(verify(bytes.subarray(0, Math.floor(cut))), `cut at ${cut}`).rejects.toMatchObject({ code: "INVALID" });
-    for (const more of [Buffer.alloc(1), Buffer.alloc(40, "f"), Buffer.from("text"), bytes])
-      await expect(verify(Buffer.concat([bytes, more]))).rejects.toMatchObject({ code: "INVALID" });
-  });
-
-  it("leaves nothing behind when it is restored unverified", async () => {
-    const target = await startRedis();
-    try {
-      for (const cut of [0.5, 0.99]) {
-        const short = await alteredArtefact(artefact, bytes.subarray(0, Math.floor(bytes.length * cut)));
-        await expect(redisBackup.stage(short, target.connection, { name: "1" }, testJob())).rejects.toMatchObject({ code: "INVALID" });
-        expect(await target.driver(1).dbsize(), `cut at ${cut}`).toBe(0);
-      }
-    } finally {
-      await target.stop();
-    }
-  });
+  refusesAltered({ suite: () => ({ server, dir }), write: writeSnapshotArtefact, name: "altered.rdb" });
 });
 
 describe("a snapshot that cannot be finished", () => {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { ManifestContent, RestorePlan, Verification, type Artefact, type Staged } from "@/backups/engine";
 import { redisBackup } from "./redis.backup";
 import { MARKERS } from "./redis.backup-marker";
@@ -9,26 +9,17 @@ import { readRecords } from "./redis.backup-source";
 import { closeAll } from "./redis.client";
 import { DUMP_FOOTER_BYTES, isSoundDump } from "./redis.dump";
 import { describeRdb } from "./redis.rdb-file";
-import { alteredArtefact, testDir, testJob, writeSnapshotArtefact } from "./redis.test-artefact";
+import { alteredArtefact, testJob, writeSnapshotArtefact, type TestDir } from "./redis.test-artefact";
 import { walkBytes } from "./redis.test-rdb";
 import { awkwardKeys, contentsOf } from "./redis.test-seed";
 import { startRedis, type TestRedis } from "./redis.test-server";
+import { startServers } from "./redis.test-suite";
 import { replaceLive } from "./redis.test-swap";
 
 let source: TestRedis;
 let target: TestRedis;
-let dir: Awaited<ReturnType<typeof testDir>>;
-beforeAll(async () => {
-  [source, target, dir] = await Promise.all([startRedis(), startRedis(), testDir()]);
-});
-afterAll(() => Promise.all([source.stop(), target.stop(), dir.remove()]));
-beforeEach(async () => {
-  for (const server of [source, target]) {
-    await server.driver().flushall();
-    await server.driver().call("FUNCTION", "FLUSH");
-  }
-});
-afterEach(() => closeAll());
+let dir: TestDir;
+startServers((started) => ({ source, target, dir } = started));
 
 const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
 const countsOf = ({ objects }: Pick<ManifestContent, "objects">) => objects.map(({ name, count }) => ({ name, count })).toSorted(byName);

@@ -1,35 +1,20 @@
 /** What stands in the way of replacing live data, and what others do meanwhile. */
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Artefact } from "@/backups/engine";
 import { testConnection } from "@/test/connections";
 import { redisBackup } from "./redis.backup";
 import { MARKERS } from "./redis.backup-marker";
-import { closeAll } from "./redis.client";
-import { POINTS } from "./redis.swap-points";
-import { testDir, testJob, writeArtefact } from "./redis.test-artefact";
+import { testJob, writeArtefact, type TestDir } from "./redis.test-artefact";
 import { contentsOf } from "./redis.test-seed";
 import { startRedis, type TestRedis } from "./redis.test-server";
-import { backupOf, failsOf, filledDatabases, planFor, REPLACE, replaceLive, withServer } from "./redis.test-swap";
+import { startServer } from "./redis.test-suite";
+import { assertUntouched, backupOf, failsOf, planFor, REPLACE, replaceLive, withServer } from "./redis.test-swap";
 
 let server: TestRedis;
-let dir: Awaited<ReturnType<typeof testDir>>;
-beforeAll(async () => {
-  [server, dir] = await Promise.all([startRedis(), testDir()]);
-});
-afterAll(() => Promise.all([server.stop(), dir.remove()]));
-beforeEach(() => server.driver().flushall());
-afterEach(() => {
-  POINTS.reached = null;
-  closeAll();
-});
-
-/** Exactly what was there, in db0 and nowhere else. */
-async function assertUntouched(own: TestRedis, before: Map<string, string>): Promise<void> {
-  expect(await contentsOf(own.driver())).toEqual(before);
-  expect(await filledDatabases(own)).toEqual({ databases: [0], markers: 0 });
-}
+let dir: TestDir;
+startServer((started) => ({ server, dir } = started), { flush: true });
 
 describe("a plan refuses", () => {
   let artefact: Artefact;

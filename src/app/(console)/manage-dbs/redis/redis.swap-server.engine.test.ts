@@ -1,33 +1,20 @@
 /** A server that has no memory left, that forgets, or that does not allow everything, while live data is replaced. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { Artefact, Swap } from "@/backups/engine";
 import { redisBackup } from "./redis.backup";
 import { closeAll } from "./redis.client";
 import { POINTS } from "./redis.swap-points";
-import { testDir, testJob } from "./redis.test-artefact";
+import { testJob, type TestDir } from "./redis.test-artefact";
 import { contentsOf } from "./redis.test-seed";
-import { startRedis, type TestRedis } from "./redis.test-server";
-import { backupOf, failsOf, filledDatabases, planFor, REPLACE, replaceLive, withServer } from "./redis.test-swap";
+import type { TestRedis } from "./redis.test-server";
+import { startServer } from "./redis.test-suite";
+import { assertUntouched, backupOf, failsOf, planFor, REPLACE, replaceLive, withServer } from "./redis.test-swap";
 
 let server: TestRedis;
-let dir: Awaited<ReturnType<typeof testDir>>;
-beforeAll(async () => {
-  [server, dir] = await Promise.all([startRedis(), testDir()]);
-});
-afterAll(() => Promise.all([server.stop(), dir.remove()]));
-beforeEach(() => server.driver().flushall());
-afterEach(() => {
-  POINTS.reached = null;
-  closeAll();
-});
-
-/** Exactly what was there, in db0 and nowhere else. */
-async function assertUntouched(own: TestRedis, before: Map<string, string>): Promise<void> {
-  expect(await contentsOf(own.driver())).toEqual(before);
-  expect(await filledDatabases(own)).toEqual({ databases: [0], markers: 0 });
-}
+let dir: TestDir;
+startServer((started) => ({ server, dir } = started), { flush: true });
 
 describe("memory", () => {
   const big = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`k${index}`, `${index}`.repeat(50_000)]));

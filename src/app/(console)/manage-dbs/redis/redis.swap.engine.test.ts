@@ -1,24 +1,19 @@
 /** Restores that replace live data: swap, undo, redo, drop, and what stands in their way. */
 import { join } from "node:path";
 import type { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { RestorePlan } from "@/backups/engine";
 import { redisBackup } from "./redis.backup";
 import { MARKERS } from "./redis.backup-marker";
-import { closeAll } from "./redis.client";
-import { testDir, testJob, writeArtefact, writeSnapshotArtefact } from "./redis.test-artefact";
+import { testJob, writeArtefact, writeSnapshotArtefact, type TestDir } from "./redis.test-artefact";
 import { awkwardKeys, contentsOf } from "./redis.test-seed";
-import { startRedis, type TestRedis } from "./redis.test-server";
+import type { TestRedis } from "./redis.test-server";
+import { startServer } from "./redis.test-suite";
 import { replaceLive } from "./redis.test-swap";
 
 let server: TestRedis;
-let dir: Awaited<ReturnType<typeof testDir>>;
-beforeAll(async () => {
-  [server, dir] = await Promise.all([startRedis(), testDir()]);
-});
-afterAll(() => Promise.all([server.stop(), dir.remove()]));
-beforeEach(() => server.driver().flushall());
-afterEach(() => closeAll());
+let dir: TestDir;
+startServer((started) => ({ server, dir } = started), { flush: true });
 
 const markersIn = async (driver: Redis) => driver.exists(...Object.values(MARKERS));
 

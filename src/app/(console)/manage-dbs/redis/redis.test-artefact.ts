@@ -36,7 +36,12 @@ export function testJob(jobId = Math.random().toString(16).slice(2, 10)): TestJo
   return job;
 }
 
-export async function testDir(): Promise<{ path: string; remove(): Promise<void> }> {
+export interface TestDir {
+  path: string;
+  remove(): Promise<void>;
+}
+
+export async function testDir(): Promise<TestDir> {
   const path = await mkdtemp(join(tmpdir(), "console-redis-backup-"));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }

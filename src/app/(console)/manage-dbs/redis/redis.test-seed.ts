@@ -18,13 +18,31 @@ export async function awkwardKeys(driver: Redis): Promise<void> {
   await driver.hset("big-hash", Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`f${index}`, `v${index}`])));
   await driver.zadd("zset", "-inf", "low", "-0", "zero", "0.1", "tenth", "+inf", "high");
   await driver.pfadd("hyperloglog", "a", "b", "c");
-  for (let index = 1; index <= 50; index++) await driver.xadd("stream", `${index}-1`, "f", `${index}`, "f", BINARY);
-  await driver.xdel("stream", "50-1");
+  await addStream(driver, 50, BINARY);
   await driver.xgroup("CREATE", "stream", "g1", "0");
   await driver.xgroup("CREATE", "stream", "g2", "$");
   await driver.xreadgroup("GROUP", "g1", "alice", "COUNT", 3, "STREAMS", "stream", ">");
-  await driver.xadd("empty-stream", "7-7", "f", "v");
-  await driver.xdel("empty-stream", "7-7");
+  await addEmptyStream(driver, "empty-stream", "7-7");
+}
+
+/** "stream": entries with a field that comes twice, the last one deleted. */
+export async function addStream(driver: Redis, entries: number, value: string | Buffer): Promise<void> {
+  for (let index = 1; index <= entries; index++) await driver.xadd("stream", `${index}-1`, "f", `${index}`, "f", value);
+  await driver.xdel("stream", `${entries}-1`);
+}
+
+export async function addEmptyStream(driver: Redis, name: string, lastId: string): Promise<void> {
+  await driver.xadd(name, lastId, "f", "v");
+  await driver.xdel(name, lastId);
+}
+
+/** Strings of so many random bytes, which pack badly. */
+export async function populate(driver: Redis, keys: number, bytes = 128): Promise<void> {
+  for (let from = 0; from < keys; from += 5_000) {
+    const pipeline = driver.pipeline();
+    for (let index = from; index < Math.min(keys, from + 5_000); index++) pipeline.set(`key:${index}`, `${Math.random()}`.repeat(bytes / 16));
+    await pipeline.exec();
+  }
 }
 
 /** Everything in a database that a restore has to bring back, by the name's bytes: payload and expiry. The console's markers are left out. */

@@ -1,4 +1,5 @@
 /** The console's half of a restore that replaces live data, for tests: a journal in memory. */
+import { expect } from "vitest";
 import { z } from "zod";
 import type { Artefact, RestorePlan, Staged, Swap, Swapped } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
@@ -6,6 +7,7 @@ import { redisBackup } from "./redis.backup";
 import { MARKERS } from "./redis.backup-marker";
 import { closeAll } from "./redis.client";
 import { testJob, writeArtefact, type TestJob } from "./redis.test-artefact";
+import { contentsOf } from "./redis.test-seed";
 import { startRedis, type TestRedis } from "./redis.test-server";
 
 export interface Replaced {
@@ -75,4 +77,10 @@ export async function withServer(args: string[], test: (own: TestRedis) => Promi
 export async function filledDatabases(own: TestRedis): Promise<{ databases: number[]; markers: number }> {
   const databases = [...(await own.driver().info("keyspace")).matchAll(/^db(\d+):/gm)].map(([, db]) => Number(db));
   return { databases, markers: await own.driver().exists(...Object.values(MARKERS)) };
+}
+
+/** Exactly what was there, in db0 and nowhere else. */
+export async function assertUntouched(own: TestRedis, before: Map<string, string>): Promise<void> {
+  expect(await contentsOf(own.driver())).toEqual(before);
+  expect(await filledDatabases(own)).toEqual({ databases: [0], markers: 0 });
 }

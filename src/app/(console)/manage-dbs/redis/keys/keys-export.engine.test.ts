@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { closeAll } from "../redis.client";
+import { addEmptyStream, addStream } from "../redis.test-seed";
 import { startRedis, type TestRedis } from "../redis.test-server";
 import { exportKeys } from "./keys-export.service";
 import { ExportKeysInput } from "./keys.schema";
@@ -83,13 +84,11 @@ it("carries every type exactly, small and big", async () => {
 
 it("carries all that a stream needs to be made again", async () => {
   const driver = server.driver();
-  for (let index = 1; index <= 250; index++) await driver.xadd("stream", `${index}-1`, "f", `${index}`, "f", "again");
-  await driver.xdel("stream", "250-1");
+  await addStream(driver, 250, "again");
   await driver.xgroup("CREATE", "stream", "g", "0");
   await driver.xgroup("CREATECONSUMER", "stream", "g", "idle");
   await driver.xreadgroup("GROUP", "g", "alice", "COUNT", 2, "STREAMS", "stream", ">");
-  await driver.xadd("empty", "5-5", "f", "v");
-  await driver.xdel("empty", "5-5");
+  await addEmptyStream(driver, "empty", "5-5");
   const all = await lines();
   const value = named(all, "stream")?.v as { entries: unknown[]; groups: { pending: unknown[][] }[] };
   expect(value).toMatchObject({
