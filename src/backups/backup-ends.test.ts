@@ -6,6 +6,7 @@ import { sql } from "kysely";
 import { afterAll, afterEach, expect, test } from "vitest";
 import type { BackupEngine } from "@/backups/engine";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
+import { failureOf } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
@@ -27,7 +28,6 @@ const backUp = (engine: BackupEngine = shop.engine) => createBackup({ connection
 const restore = (backup: BackupRow, target: string, addConnection: () => Promise<string> = async () => "main", engine: BackupEngine = shop.engine) =>
   startRestore({ backup, connection: shop.connection, engine, target: { name: target }, user: shop.user, addConnection });
 const name = () => `copy-${randomUUID()}.sqlite`;
-const failureOf = (row: { error: string | null }) => JSON.parse(row.error ?? "{}") as { code: string; message: string; detail: string | null };
 
 test("a backup whose temporary directory cannot be made is refused, says where, and leaves no row", async () => {
   setTmpdir("/nowhere/at/all");

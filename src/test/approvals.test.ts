@@ -1,10 +1,9 @@
 /** The two-person rule: nobody replaces live data alone where it holds, and an approval is for exactly what was asked for. */
-import { TRPCError } from "@trpc/server";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Principal } from "@/server/auth/principal";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
 import type { User } from "@/server/control-plane/users.repo";
-import { AppError } from "@/server/errors";
+import { codeOf } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
@@ -13,31 +12,14 @@ const { updateBackup } = await import("@/server/control-plane/backups.repo");
 const { putGrant } = await import("@/server/control-plane/grants.repo");
 const { updateUser } = await import("@/server/control-plane/users.repo");
 const { addConnection } = await import("@/server/connection-changes");
-const { addPerson } = await import("@/test/people");
+const { addPerson, principalOf } = await import("@/test/people");
 const { createCaller } = await import("@/trpc/root");
 
 afterAll(() => shop.remove());
 
 function as(user: User, more: Partial<Principal> = {}) {
-  const principal: Principal = {
-    userId: user.id,
-    name: user.name,
-    email: user.email,
-    role: user.role,
-    kind: "session",
-    sessionKey: `session-${user.id}`,
-    sessionLabel: user.id.slice(0, 8),
-    signedInAt: new Date().toISOString(),
-    address: "::1",
-    ...more,
-  };
-  return createCaller({ principal, requestId: "test", address: "::1" }).sqlite;
+  return createCaller({ principal: principalOf(user, more), requestId: "test", address: "::1" }).sqlite;
 }
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "ok",
-    (error: unknown) => (error instanceof AppError || error instanceof TRPCError ? error.code : String(error)),
-  );
 const restoreJobs = async () => (await controlPlane().selectFrom("jobs").select("id").where("kind", "=", "restore").execute()).length;
 const TARGET = "bookshop.sqlite";
 

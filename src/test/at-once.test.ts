@@ -1,10 +1,10 @@
 /** F16, F17, F19, F26, F27, F30: things that happen at once, names that are alike or awkward, and a manifest file that somebody touched. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { BackupEngine } from "@/backups/engine";
-import type { Principal } from "@/server/auth/principal";
-import { addPerson } from "@/test/people";
+import { addPerson, principalOf } from "@/test/people";
+import { codeOf, gate } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
@@ -22,26 +22,7 @@ const { createCaller } = await import("@/trpc/root");
 afterAll(() => shop.remove());
 
 const { connection, user, engine } = shop;
-async function caller() {
-  const { id: userId, name, email, role } = await addPerson("admin");
-  const signedInAt = new Date().toISOString();
-  const principal: Principal = { userId, name, email, role, kind: "session", sessionKey: userId, sessionLabel: "s", signedInAt, address: "::1" };
-  return createCaller({ principal, requestId: "test", address: "::1" });
-}
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "ok",
-    (error: unknown) => (error as { code?: string }).code ?? String(error),
-  );
-function gate() {
-  let open: () => void = () => {};
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  return { opened, open };
-}
-const beside = () =>
-  readdirSync(dirname(shop.file))
-    .filter((name) => !/-(wal|shm)$/.test(name))
-    .toSorted();
+const caller = async () => createCaller({ principal: principalOf(await addPerson("admin")), requestId: "test", address: "::1" });
 
 describe("at once", () => {
   test("F16: two backups of one database are written one after the other, into two files", async () => {
@@ -132,13 +113,13 @@ describe("names", () => {
     `${"n".repeat(93)}.sqlite`,
   ])("F27: a restore into %s makes just that, or is refused and makes nothing", async (target) => {
     const backup = await shop.complete();
-    const before = beside();
+    const before = shop.beside();
     const { jobId } = await startRestore({ backup, connection, engine, target: { name: target }, user, addConnection: async () => "main" });
     const { state, error } = await shop.ended(jobId);
-    if (state === "succeeded") expect(beside()).toEqual([...before, target].toSorted());
+    if (state === "succeeded") expect(shop.beside()).toEqual([...before, target].toSorted());
     else {
       expect(JSON.parse(error ?? "{}")).toMatchObject({ code: expect.stringMatching(/INVALID|CONFLICT/) as string });
-      expect(beside()).toEqual(before);
+      expect(shop.beside()).toEqual(before);
     }
   });
 });

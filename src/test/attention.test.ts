@@ -1,6 +1,5 @@
 /** What needs a person is found by who may see it, and is gone when it is over. */
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import type { Principal } from "@/server/auth/principal";
 import type { User } from "@/server/control-plane/users.repo";
 import { sqliteConsole } from "@/test/sqlite-console";
 
@@ -11,7 +10,7 @@ const { controlPlane } = await import("@/server/control-plane/database");
 const { putGrant } = await import("@/server/control-plane/grants.repo");
 const { insertSchedule, updateSchedule } = await import("@/server/control-plane/schedules.repo");
 const { journalSwap } = await import("@/server/control-plane/swaps.repo");
-const { addPerson } = await import("@/test/people");
+const { addPerson, principalOf } = await import("@/test/people");
 const { createCaller } = await import("@/trpc/root");
 
 afterAll(() => shop.remove());
@@ -24,11 +23,7 @@ beforeEach(async () => {
   await controlPlane().updateTable("backups").set({ drill_failed_at: null, drill_error: null }).execute();
 });
 
-function as({ id: userId, name, email, role }: User) {
-  const now = new Date().toISOString();
-  const principal: Principal = { userId, name, email, role, kind: "session", sessionKey: userId, sessionLabel: "s", signedInAt: now, address: "::1" };
-  return createCaller({ principal, requestId: "test", address: "::1" });
-}
+const as = (user: User) => createCaller({ principal: principalOf(user), requestId: "test", address: "::1" });
 const items = async (user = admin) => (await as(user).backups.attention()).items;
 
 const now = new Date().toISOString();

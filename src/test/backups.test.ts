@@ -1,5 +1,5 @@
 /** Jobs and backups: nothing says complete that was not read back whole, and nothing is left of what failed. */
-import { appendFileSync, copyFileSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -8,6 +8,7 @@ import type { BackupEngine, JobContext } from "@/backups/engine";
 import { Manifest } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
+import { codeOf } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
@@ -20,11 +21,6 @@ const { controlPlane } = await import("@/server/control-plane/database");
 afterAll(() => shop.remove());
 
 const at = (address: string): Connection => ({ ...connection, address });
-const codeOf = async (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "ok",
-    (error: unknown) => (error instanceof AppError ? error.code : String(error)),
-  );
 const running = async () => (await controlPlane().selectFrom("backups").select("id").where("state", "=", "running").execute()).length;
 
 /** A run that waits until it is let go or cancelled. */
@@ -45,13 +41,11 @@ describe("queue", () => {
     for (const [index, address] of ["a", "a", "b", "c"].entries()) {
       ids.push((await startJob({ kind: "backup", connection: at(address), user, request: {} }, gates[index]?.run ?? (async () => ({})))).jobId);
     }
-    await delay(50);
     const states = async () => Promise.all(ids.map(async (id) => (await shop.job(id)).state));
-    expect(await states()).toEqual(["running", "queued", "running", "queued"]);
+    await expect.poll(states).toEqual(["running", "queued", "running", "queued"]);
     gates[0]?.open();
     await shop.ended(ids[0] ?? "");
-    await delay(50);
-    expect((await states()).filter((state) => state === "running")).toHaveLength(2);
+    await expect.poll(async () => (await states()).filter((state) => state === "running")).toHaveLength(2);
     for (const { open } of gates) open();
     for (const id of ids) expect((await shop.ended(id)).state).toBe("succeeded");
   });
@@ -66,9 +60,8 @@ describe("queue", () => {
       return {};
     });
     await shop.ended(jobId);
-    await delay(50);
     expect(mode).toBe(0o700);
-    expect(() => statSync(scratch)).toThrow();
+    await expect.poll(() => existsSync(scratch)).toBe(false);
   });
 
   test("an error of ours is told by its id, not by its words", async () => {
@@ -148,8 +141,7 @@ describe("cancel", () => {
     blocker.open();
     await shop.ended(blocking.jobId);
     expect((await shop.ended(waiting.jobId)).state).toBe("cancelled");
-    await delay(50);
-    expect(await shop.backup(waiting.backupId)).toMatchObject({ state: "failed" });
+    await expect.poll(() => shop.backup(waiting.backupId)).toMatchObject({ state: "failed" });
   });
 });
 

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { BackupEngine } from "@/backups/engine";
 import { type SmallDisk, smallDisk } from "@/test/small-disk";
+import { failureOf } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
@@ -24,7 +25,6 @@ afterEach(() => {
 afterAll(() => shop.remove());
 
 const { connection, user } = shop;
-const failureOf = (row: { error: string | null }) => JSON.parse(row.error ?? "null") as { code: string; message: string; fix: string; detail: string } | null;
 
 async function failed(engine: BackupEngine = shop.engine) {
   const { jobId, backupId } = await createBackup({ connection, engine, user });
@@ -63,8 +63,8 @@ describe.skipIf(trial === null)("a store on a small disk", () => {
     const before = readdirSync(storeDir()).toSorted();
     const { error, lines } = await failed(writer());
     expect(error).toMatchObject({ code: "LIMIT_EXCEEDED", fix: expect.stringContaining("CONSOLE_DATA_DIR") as string });
-    expect(error?.message).toMatch(/^The store has room for \d+ bytes, and the backup needs more$/);
-    expect(error?.detail.replace(/; \d+ bytes were written/, "")).toBe(`${storeDir()}; the last backup of this connection has ${good.bytes}`);
+    expect(error.message).toMatch(/^The store has room for \d+ bytes, and the backup needs more$/);
+    expect(error.detail?.replace(/; \d+ bytes were written/, "")).toBe(`${storeDir()}; the last backup of this connection has ${good.bytes}`);
     if (writer() === shop.engine) expect(lines.join("\n")).toMatch(/room for \d+ bytes, the last backup has \d+: this one may not fit/);
     expect(readdirSync(storeDir()).toSorted()).toEqual(before);
     expect(await shop.backup(good.id)).toEqual(good);

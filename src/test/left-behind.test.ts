@@ -1,5 +1,5 @@
 /** What a restore leaves aside because its server cannot be asked is cleared when it can, and nothing else is. */
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { BackupEngine } from "@/backups/engine";
@@ -18,10 +18,6 @@ const { journalSwap } = await import("@/server/control-plane/swaps.repo");
 afterAll(() => shop.remove());
 
 const notes = () => settingsOf("left behind|");
-const beside = () =>
-  readdirSync(dirname(shop.file))
-    .filter((name) => !/-(wal|shm)$/.test(name))
-    .toSorted();
 const away = new AppError("UNREACHABLE", "the server is away");
 /** Its server goes away after the copy stands aside. */
 const cutOff: BackupEngine = {
@@ -35,16 +31,16 @@ const cutOff: BackupEngine = {
 
 test.for(["restore", "drill"] as const)("a %s whose server went away is cleared when it is back", async (kind) => {
   const backup = await shop.complete();
-  const before = beside();
+  const before = shop.beside();
   const request = { backup, connection: shop.connection, engine: cutOff, user: shop.user };
   const { jobId } =
     kind === "drill" ? await startDrill(request) : await startRestore({ ...request, target: { name: "cut-off.sqlite" }, addConnection: async () => "x" });
   expect((await shop.ended(jobId)).state).toBe("failed");
-  expect(beside().length).toBe(before.length + 1);
+  expect(shop.beside().length).toBe(before.length + 1);
   await sweepLeftBehind(() => cutOff);
   expect(await notes()).toHaveLength(1);
   await sweepLeftBehind(() => shop.engine);
-  expect(beside()).toEqual(before);
+  expect(shop.beside()).toEqual(before);
   expect(await notes()).toEqual([]);
   expect((await shop.lines(jobId)).at(-1)).toContain("nothing of it is left");
 });

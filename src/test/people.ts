@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Role } from "@/lib/rights";
 import { answerAuthGet, answerAuthPost } from "@/server/auth/auth-routes";
 import { newUser } from "@/server/auth/first-admin";
+import type { Principal } from "@/server/auth/principal";
 import { hashPassword } from "@/server/auth/passwords";
 import { insertUser, type User } from "@/server/control-plane/users.repo";
 
@@ -14,6 +15,22 @@ export async function addPerson(role: Role = "viewer"): Promise<User> {
   const user = newUser({ email: `${id}@foundry.example`, name: `Person ${id.slice(0, 4)}`, role, passwordHash: await hash });
   await insertUser(user, { onlyWhenEmpty: false });
   return user;
+}
+
+/** As whom a call is made that comes without a request: just signed in. */
+export function principalOf({ id, name, email, role }: Pick<User, "id" | "name" | "email" | "role">, more: Partial<Principal> = {}): Principal {
+  return {
+    userId: id,
+    name,
+    email,
+    role,
+    kind: "session",
+    sessionKey: `session-${id}`,
+    sessionLabel: id.slice(0, 8),
+    signedInAt: new Date().toISOString(),
+    address: "::1",
+    ...more,
+  };
 }
 
 /** A request as the sign-in page sends it. */

@@ -1,5 +1,5 @@
 /** Look inside, compare with live, and proof drills: what is said of a backup is what was found, and nothing is left behind. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { BackupEngine, Staged } from "@/backups/engine";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
 import { AppError } from "@/server/errors";
+import { codeOf, failureOf } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
@@ -22,16 +23,7 @@ const { isHeld } = await import("@/backups/uses");
 
 afterAll(() => shop.remove());
 
-const beside = () =>
-  readdirSync(dirname(shop.file))
-    .filter((name) => !/-(wal|shm)$/.test(name))
-    .toSorted();
 const signal = () => new AbortController().signal;
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "ok",
-    (error: unknown) => (error instanceof AppError ? error.code : String(error)),
-  );
 /** The real engine whose staged copy is changed by a test. */
 const staging = (change: (staged: Staged) => Partial<Staged>): BackupEngine => ({
   ...shop.engine,
@@ -42,13 +34,12 @@ const staging = (change: (staged: Staged) => Partial<Staged>): BackupEngine => (
 });
 const equalContent = staging(() => ({ compareContent: async () => ({ method: "the rows of every table" }) }));
 const drill = (backup: BackupRow, engine: BackupEngine = equalContent) => startDrill({ backup, connection: shop.connection, engine, user: shop.user });
-const failureOf = (row: { error: string | null }) => JSON.parse(row.error ?? "{}") as { code: string; message: string };
 
 describe("a proof drill", () => {
   test("restores aside, compares, removes what it made, and says when and how on the backup", async () => {
     const backup = await shop.complete();
     await updateBackup(backup.id, { drill_failed_at: "2026-01-01T00:00:00.000Z", drill_error: "{}" });
-    const before = beside();
+    const before = shop.beside();
     const job = await shop.ended((await drill(backup)).jobId);
     expect(job).toMatchObject({ state: "succeeded", kind: "drill" });
     const outcome = JSON.parse(job.outcome ?? "{}") as { word: string; objects: { equal: boolean }[] };
@@ -59,7 +50,7 @@ describe("a proof drill", () => {
     expect(row).toMatchObject({ state: "complete", drill_failed_at: null, drill_error: null });
     expect(Date.parse(row.proved_at ?? "")).toBeGreaterThan(Date.parse(backup.started_at));
     expect(row.proved_how).toContain("the rows of every table");
-    expect(beside()).toEqual(before);
+    expect(shop.beside()).toEqual(before);
   });
 
   const faults: Record<string, BackupEngine> = {
@@ -71,14 +62,14 @@ describe("a proof drill", () => {
     const backup = await shop.complete();
     await shop.ended((await drill(backup)).jobId);
     expect((await shop.backup(backup.id)).proved_at).not.toBeNull();
-    const before = beside();
+    const before = shop.beside();
     const job = await shop.ended((await drill(backup, engine)).jobId);
     expect(job.state).toBe("failed");
     const row = await shop.backup(backup.id);
     expect(row).toMatchObject({ proved_at: null, proved_how: null });
     expect(row.drill_error).toBe(job.error);
     expect(row.drill_failed_at).not.toBeNull();
-    expect(beside()).toEqual(before);
+    expect(shop.beside()).toEqual(before);
   });
 
   test("that could not be held leaves an earlier proof with its date, and is written down", async () => {
@@ -123,7 +114,7 @@ describe("a proof drill", () => {
 
   test("that is cancelled leaves nothing and says nothing about the backup", async () => {
     const backup = await shop.complete();
-    const before = beside();
+    const before = shop.beside();
     let jobId = "";
     const engine = staging(() => ({
       async compareContent() {
@@ -134,7 +125,7 @@ describe("a proof drill", () => {
     ({ jobId } = await drill(backup, engine));
     expect((await shop.ended(jobId)).state).toBe("cancelled");
     expect(await shop.backup(backup.id)).toMatchObject({ drill_failed_at: null, drill_error: null });
-    expect(beside()).toEqual(before);
+    expect(shop.beside()).toEqual(before);
   });
 
   test("that a crash cut off is cleared away at the next start", async () => {

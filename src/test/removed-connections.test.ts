@@ -5,6 +5,7 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import type { Principal } from "@/server/auth/principal";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
 import type { User } from "@/server/control-plane/users.repo";
+import { codeOf } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
@@ -14,21 +15,12 @@ const { holdArtefact } = await import("@/backups/uses");
 const { seed } = await import("@/setup/seed/seed-sqlite.mjs");
 const { addConnection, removeConnection } = await import("@/server/connection-changes");
 const { putGrant } = await import("@/server/control-plane/grants.repo");
-const { addPerson } = await import("@/test/people");
+const { addPerson, principalOf } = await import("@/test/people");
 const { createCaller } = await import("@/trpc/root");
 
 afterAll(() => shop.remove());
 
-function as({ id: userId, name, email, role }: User, more: Partial<Principal> = {}) {
-  const signedInAt = new Date().toISOString();
-  const principal: Principal = { userId, name, email, role, kind: "session", sessionKey: userId, sessionLabel: "s", signedInAt, address: "::1", ...more };
-  return createCaller({ principal, requestId: "test", address: "::1" }).backups;
-}
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "ok",
-    (error: unknown) => (error as { code?: string }).code ?? String(error),
-  );
+const as = (user: User, more: Partial<Principal> = {}) => createCaller({ principal: principalOf(user, more), requestId: "test", address: "::1" }).backups;
 
 let serial = 0;
 let id: string;

@@ -1,15 +1,16 @@
 /** Restores into a new place: all or nothing, one at a time, and only by who may and means it. */
 import { randomUUID } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { TRPCError } from "@trpc/server";
+import type { TRPCError } from "@trpc/server";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, test } from "vitest";
 import type { BackupEngine } from "@/backups/engine";
 import type { Principal } from "@/server/auth/principal";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
 import { AppError } from "@/server/errors";
+import { codeOf } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
@@ -17,15 +18,12 @@ const { startRestore } = await import("@/backups/restores.service");
 const { cancelJob, startJob } = await import("@/backups/jobs");
 const { addRestoredConnection } = await import("@/server/connection-changes");
 const { artefactPath } = await import("@/backups/store");
+const { principalOf } = await import("@/test/people");
 const { createCaller } = await import("@/trpc/root");
 const { controlPlane } = await import("@/server/control-plane/database");
 
 afterAll(() => shop.remove());
 
-const beside = () =>
-  readdirSync(dirname(shop.file))
-    .filter((name) => !/-(wal|shm)$/.test(name))
-    .toSorted();
 const restore = (backup: BackupRow, target: string, options: { engine?: BackupEngine; idempotencyKey?: string } = {}) =>
   startRestore({
     backup,
@@ -37,11 +35,6 @@ const restore = (backup: BackupRow, target: string, options: { engine?: BackupEn
     addConnection: (parts) => addRestoredConnection({ origin: shop.connection, createdBy: shop.user.id, ...parts }),
   });
 const name = () => `copy-${randomUUID()}.sqlite`;
-const codeOf = async (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "ok",
-    (error: unknown) => (error instanceof AppError || error instanceof TRPCError ? error.code : String(error)),
-  );
 
 /** An engine whose restore waits between stage and keep. */
 function slow(): { engine: BackupEngine; go: () => void } {
@@ -94,11 +87,11 @@ describe("a restore", () => {
     expect(jobs).toHaveLength(1);
     go();
     expect((await shop.ended(first.jobId)).state).toBe("succeeded");
-    const before = beside();
+    const before = shop.beside();
     const third = await shop.ended((await restore(backup, target)).jobId);
     expect(third.state).toBe("failed");
     expect(JSON.parse(third.error ?? "{}")).toMatchObject({ code: "CONFLICT" });
-    expect(beside()).toEqual(before);
+    expect(shop.beside()).toEqual(before);
   });
 
   test("a repeated request answers its own job and leaves no lock", async () => {
@@ -138,11 +131,11 @@ describe("a restore", () => {
     const bytes = readFileSync(path);
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     writeFileSync(path, bytes);
-    const before = beside();
+    const before = shop.beside();
     const row = await shop.ended((await restore(backup, name())).jobId);
     expect(row.state).toBe("failed");
     expect(JSON.parse(row.error ?? "{}")).toMatchObject({ message: expect.stringContaining("SHA-256") as string });
-    expect(beside()).toEqual(before);
+    expect(shop.beside()).toEqual(before);
   });
 
   const wrong: Record<string, BackupEngine["stage"]> = {
@@ -161,17 +154,17 @@ describe("a restore", () => {
     "keeping it fails": async (...args) => ({ ...(await shop.engine.stage(...args)), keep: () => Promise.reject(new AppError("CONFLICT", "taken meanwhile")) }),
   };
   test.for(Object.entries(wrong))("I6: fails and leaves nothing when %s", async ([, stage]) => {
-    const before = beside();
+    const before = shop.beside();
     const connections = await controlPlane().selectFrom("connections").select("id").execute();
     const row = await shop.ended((await restore(await shop.complete(), name(), { engine: { ...shop.engine, stage } })).jobId);
     expect(row).toMatchObject({ state: "failed", outcome: null });
     expect(JSON.parse(row.error ?? "{}")).toMatchObject({ code: "CONFLICT" });
-    expect(beside()).toEqual(before);
+    expect(shop.beside()).toEqual(before);
     expect(await controlPlane().selectFrom("connections").select("id").execute()).toEqual(connections);
   });
 
   test("a cancelled one leaves nothing", async () => {
-    const before = beside();
+    const before = shop.beside();
     const engine: BackupEngine = {
       ...shop.engine,
       async stage(...args) {
@@ -182,36 +175,26 @@ describe("a restore", () => {
     };
     const target = name();
     const { jobId } = await restore(await shop.complete(), target, { engine });
-    for (let waited = 0; !beside().some((file) => file.includes(".restore-")) && waited < 5_000; waited += 10) await delay(10);
+    for (let waited = 0; !shop.beside().some((file) => file.includes(".restore-")) && waited < 5_000; waited += 10) await delay(10);
     await cancelJob(jobId);
     expect((await shop.ended(jobId)).state).toBe("cancelled");
-    expect(beside()).toEqual(before);
+    expect(shop.beside()).toEqual(before);
     expect(existsSync(join(dirname(shop.file), target))).toBe(false);
   });
 });
 
 describe("the procedure", () => {
-  const principal: Principal = {
-    userId: "admin",
-    name: "Admin",
-    email: "admin@foundry.example",
-    role: "admin",
-    kind: "session",
-    sessionKey: "s",
-    sessionLabel: "s",
-    signedInAt: new Date().toISOString(),
-    address: "127.0.0.1",
-  };
+  const principal = principalOf({ id: "admin", name: "Admin", email: "admin@foundry.example", role: "admin" });
   const callAs = (who: Principal) => createCaller({ principal: who, requestId: "test", address: "127.0.0.1" }).sqlite.backups;
   const jobs = async () => (await controlPlane().selectFrom("jobs").select("id").execute()).length;
 
   test("I14: needs the target's name typed letter by letter", async () => {
     const { id } = await shop.complete();
-    const before = { jobs: await jobs(), files: beside() };
+    const before = { jobs: await jobs(), files: shop.beside() };
     for (const confirm of ["", "copy", "Copy.sqlite", "copy.sqlite ", "cоpy.sqlite"]) {
       expect(await codeOf(callAs(principal).restore({ id, target: "copy.sqlite", confirm })), confirm).toBe("BAD_REQUEST");
     }
-    expect({ jobs: await jobs(), files: beside() }).toEqual(before);
+    expect({ jobs: await jobs(), files: shop.beside() }).toEqual(before);
   });
 
   test("needs a password given in the last five minutes; a token is its own proof", async () => {
@@ -227,12 +210,12 @@ describe("the procedure", () => {
 
   test("plan says what would be refused, and changes nothing", async () => {
     const { id } = await shop.complete();
-    const before = beside();
+    const before = shop.beside();
     const plan = await callAs(principal).plan({ id, target: "bookshop.sqlite" });
     expect(plan.checks.filter(({ result }) => result === "fail").map(({ title }) => title)).toEqual(["The name is taken"]);
     for (const target of ["../x.sqlite", "a/b", ".hidden", "x".repeat(101), "a\0b"])
       expect(await codeOf(callAs(principal).plan({ id, target })), target).toBe("BAD_REQUEST");
-    expect(beside()).toEqual(before);
+    expect(shop.beside()).toEqual(before);
   });
 
   test("a backup of another connection is as absent as one that never was", async () => {

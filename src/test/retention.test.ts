@@ -1,9 +1,8 @@
 /** Deleting backups: never the last good one, never under a reader, and nothing left of what is gone. */
 import { existsSync, rmSync, writeFileSync } from "node:fs";
-import { TRPCError } from "@trpc/server";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Principal } from "@/server/auth/principal";
-import { AppError } from "@/server/errors";
+import { codeOf } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
@@ -15,15 +14,11 @@ const { holdArtefact } = await import("@/backups/uses");
 const { controlPlane } = await import("@/server/control-plane/database");
 const { updateBackup } = await import("@/server/control-plane/backups.repo");
 const { writeSetting } = await import("@/server/control-plane/settings.repo");
+const { principalOf } = await import("@/test/people");
 const { createCaller } = await import("@/trpc/root");
 
 afterAll(() => shop.remove());
 
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(
-    () => "ok",
-    (error: unknown) => (error instanceof AppError || error instanceof TRPCError ? error.code : String(error)),
-  );
 const ids = async () => (await controlPlane().selectFrom("backups").select("id").orderBy("id").execute()).map(({ id }) => id);
 const filesOf = (name: string) => [artefactPath(name), `${artefactPath(name)}.manifest.json`].filter((path) => existsSync(path));
 async function removeAll(): Promise<void> {
@@ -92,17 +87,7 @@ describe("deleting by hand", () => {
 
   test("needs the typed id and a fresh sign-in", async () => {
     const [backup] = [await shop.complete(), await shop.complete()];
-    const admin: Principal = {
-      userId: "admin",
-      name: "Admin",
-      email: "a@b.c",
-      role: "admin",
-      kind: "session",
-      sessionKey: "s",
-      sessionLabel: "s",
-      signedInAt: new Date().toISOString(),
-      address: "::1",
-    };
+    const admin = principalOf({ id: "admin", name: "Admin", email: "a@b.c", role: "admin" });
     const as = (principal: Principal) => createCaller({ principal, requestId: "test", address: "::1" }).sqlite.backups;
     expect(await codeOf(as(admin).remove({ id: backup.id, confirm: "main" }))).toBe("BAD_REQUEST");
     const stale = { ...admin, signedInAt: "2026-01-01T00:00:00.000Z" };

@@ -50,6 +50,11 @@ export async function sqliteConsole() {
         return [];
       }
     },
+    /** What lies beside the live file, without SQLite's own files. */
+    beside: () =>
+      readdirSync(folder)
+        .filter((name) => !/-(wal|shm)$/.test(name))
+        .toSorted(),
     /** A complete backup of sqlite/main. */
     async complete() {
       const { jobId, backupId } = await backups.createBackup({ connection, engine: engineServers.sqlite.backup, user });

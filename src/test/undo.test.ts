@@ -3,6 +3,7 @@ import Database from "better-sqlite3";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import type { BackupEngine } from "@/backups/engine";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
+import { failureOf } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
@@ -24,7 +25,6 @@ const inside = <T>(work: (db: Database.Database) => T): T => {
   }
 };
 const live = () => inside((db) => db.prepare("SELECT title FROM books WHERE id = 1").pluck().get());
-const failureOf = (row: { error: string | null }) => JSON.parse(row.error ?? "null") as { code: string; message: string } | null;
 
 let backup: BackupRow;
 let before: unknown;
