@@ -56,6 +56,8 @@ const NamesRow = z.object({ name: z.string() });
 const DATABASES: CatalogQuery<{ name: string }> = { row: NamesRow, sql: "SELECT datname AS name FROM pg_database" };
 const AVAILABLE_EXTENSIONS: CatalogQuery<{ name: string }> = { row: NamesRow, sql: "SELECT name FROM pg_available_extensions" };
 const TABLESPACES: CatalogQuery<{ name: string }> = { row: NamesRow, sql: "SELECT spcname AS name FROM pg_tablespace" };
+/** The names of locales, as this server has them. */
+const LOCALES: CatalogQuery<{ name: string }> = { row: NamesRow, sql: "SELECT DISTINCT collcollate AS name FROM pg_collation WHERE collcollate <> ''" };
 const RoleRow = z.object({ name: z.string(), may_be: flag, inherited: flag });
 const ROLES: CatalogQuery<z.infer<typeof RoleRow>> = {
   row: RoleRow,
@@ -74,6 +76,8 @@ export interface RestoreNeeds {
   missingForPolicies: string[];
   missingExtensions: string[];
   missingTablespaces: string[];
+  /** Locales of the backup's database that the server did not know when it was made. */
+  missingLocales: string[];
 }
 
 export async function readNeeds(session: Session, toc: ArchiveToc, details: Details): Promise<RestoreNeeds> {
@@ -83,6 +87,7 @@ export async function readNeeds(session: Session, toc: ArchiveToc, details: Deta
   const roles = new Map((await session.all(ROLES)).map((role) => [role.name, role]));
   const extensions = await names(AVAILABLE_EXTENSIONS);
   const tablespaces = await names(TABLESPACES);
+  const locales = new Set([...(await names(LOCALES))].map(plainLocale));
   const owners = distinct([...ownersOfArchive(toc.entries), ...details.roles.owners]);
   const databaseOwner = toc.entries.find((entry) => entry.kind === "DATABASE")?.owner ?? "";
   return {
@@ -94,8 +99,12 @@ export async function readNeeds(session: Session, toc: ArchiveToc, details: Deta
     missingForPolicies: distinct(details.roles.policies).filter((role) => !roles.has(role)),
     missingExtensions: distinct(toc.entries.filter((entry) => entry.kind === "EXTENSION").map((entry) => entry.name)).filter((name) => !extensions.has(name)),
     missingTablespaces: distinct(toc.entries.map((entry) => entry.tablespace ?? "")).filter((name) => !tablespaces.has(name)),
+    missingLocales: distinct([details.collate ?? "", details.ctype ?? ""]).filter((name) => !locales.has(plainLocale(name))),
   };
 }
+
+/** `en_US.UTF-8` and `en_US.utf8` are one. */
+const plainLocale = (name: string): string => name.toLowerCase().replaceAll("-", "");
 
 const distinct = (names: readonly string[]): string[] => [...new Set(names)].filter((name) => name !== "").toSorted();
 
@@ -126,6 +135,7 @@ export async function planRestore(options: {
       ...extensionChecks(toc, needs),
       ...roleChecks(needs).map((check) => (live && check.result === "warn" ? ownersOrNothing(check) : check)),
       ...tablespaceChecks(needs),
+      ...localeChecks(needs),
       ...(live ? [...encodingChecks(details, live), ...onlyLiveChecks(artefact.manifest, relations)] : databaseRightsChecks(toc)),
       await spaceCheck({ needs, bytesNeeded, local: isLocal(session.target.host) }),
     ];
@@ -307,6 +317,13 @@ function roleChecks(needs: RestoreNeeds): PlanCheck[] {
 function tablespaceChecks(needs: RestoreNeeds): PlanCheck[] {
   if (needs.missingTablespaces.length === 0) return [];
   return [{ result: "warn", title: "Tablespaces are missing", detail: `${needs.missingTablespaces.join(", ")}: everything goes into the default one` }];
+}
+
+/** One that was installed since cannot be told from one that is missing: what is tried aside changes nothing. */
+function localeChecks({ missingLocales }: RestoreNeeds): PlanCheck[] {
+  if (missingLocales.length === 0) return [];
+  const detail = `${missingLocales.join(", ")}: install it on the server, or the database cannot be created`;
+  return [{ result: "warn", title: "The server may lack the backup's collation", detail }];
 }
 
 function databaseRightsChecks(toc: ArchiveToc): PlanCheck[] {

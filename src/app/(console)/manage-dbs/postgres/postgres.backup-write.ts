@@ -14,6 +14,7 @@ import {
 } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
 import { openOwnSession, reachedTarget, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { errorCode } from "@/app/(console)/manage-dbs/postgres/postgres.errors";
+import { tellLockWaits } from "@/app/(console)/manage-dbs/postgres/postgres.lock-waits";
 import { isGone, startTool, toolEnvironment, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
 import { readTextForm, type TextForm } from "@/app/(console)/manage-dbs/postgres/postgres.text-form";
 import { findTools, type PostgresTools, type ToolSearch } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
@@ -48,6 +49,7 @@ export async function writeBackup(options: { connection: Connection; sink: Artef
     context.log(`snapshot ${snapshot} of ${relations.length} relations, pg_dump ${tools.version}`);
     const environment = await toolEnvironment({ target, encrypted, scratchDir: context.scratchDir });
     const { content, counts, largeObjects } = await dumpAndCount({
+      connection,
       session,
       sink,
       context,
@@ -77,7 +79,10 @@ function encodingArguments(facts: DatabaseFacts): string[] {
   return facts.database.encoding === "UTF8" || facts.database.encoding === "SQL_ASCII" ? [] : ["--encoding=UTF8"];
 }
 
+const WRITE_PHASE = "Write with pg_dump";
+
 interface DumpRun {
+  connection: Connection;
   session: Session;
   sink: ArtefactSink;
   context: JobContext;
@@ -97,7 +102,7 @@ interface DumpResult {
 
 async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
   const { session, context, tools } = run;
-  context.progress({ phase: "Write with pg_dump", objectsTotal: run.relations.filter((relation) => relation.countFrom !== null).length, ...rowsExpected(run) });
+  context.progress({ phase: WRITE_PHASE, objectsTotal: run.relations.filter((relation) => relation.countFrom !== null).length, ...rowsExpected(run) });
   const output = run.sink.stream();
   const reader = new BlockReader();
   const dump = startTool({
@@ -114,6 +119,7 @@ async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
     reader.stop();
   };
   context.signal.addEventListener("abort", stop, { once: true });
+  const quiet = tellLockWaits(run.connection, context, WRITE_PHASE);
   // The snapshot lives as long as its session: without it pg_dump's own death may go unnoticed for long.
   const lost = new Promise<never>((_resolve, reject) => {
     session.client.once("error", reject);
@@ -131,6 +137,7 @@ async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
     await dump.done.catch(() => undefined);
     throw storeError(error);
   } finally {
+    quiet();
     context.signal.removeEventListener("abort", stop);
   }
 }
