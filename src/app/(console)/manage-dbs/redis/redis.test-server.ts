@@ -76,12 +76,14 @@ export async function freePort(): Promise<number> {
 /** With its children: one that a test stopped would outlive it for ever, because it never notices. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
+  // It may be about to end by itself: its end is waited for from here on.
+  const ended = once(child, "exit");
   // A stopped server forks no more, so none comes after the list.
   child.kill("SIGSTOP");
   const children = await childrenOf(child);
   child.kill("SIGKILL");
   for (const pid of children) signal(pid, "SIGKILL");
-  await once(child, "exit");
+  await ended;
 }
 
 /** Process ids of what a server has forked and not yet ended: the writer of a snapshot. */
