@@ -91,3 +91,18 @@ test("a very long value is cut in the grid with its length, and whole when asked
   await expect(row).toContainText(/1.?048.?576/);
   expect((await row.innerText()).length).toBeLessThan(1_000);
 });
+
+test("where the console itself is not reached, nothing is called fine", async ({ adminPage: page, watched }) => {
+  watched.allow(/ERR_FAILED|Failed to fetch/);
+  await page.goto("/manage-dbs/sqlite/main/backups");
+  await expect(page.getByRole("heading", { name: "Last 30 days" })).toBeVisible();
+  // The browser's own side of it: the requests leave and nothing comes back.
+  await page.route("**/api/trpc/**", (route) => route.abort());
+  const silent = page.getByRole("alert").filter({ hasText: "The console does not answer" });
+  await page.getByRole("button", { name: "Back up now" }).first().click();
+  await expect(page.getByText("The console does not answer").first()).toBeVisible();
+  await expect(page.getByText("Failed to fetch")).toHaveCount(0);
+  await page.getByRole("navigation", { name: "Console" }).getByRole("link", { name: "Home" }).click();
+  await expect(silent.first()).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText("Nothing needs you")).toHaveCount(0);
+});

@@ -2,6 +2,7 @@
 import dynamic from "next/dynamic";
 import { useApprovals } from "@/backups/use-approval";
 import { useKeptRestores } from "@/backups/use-kept-restore";
+import { ErrorNote } from "@/components/error-note";
 import type { Environment } from "@/components/ui/badge";
 import type { EngineId } from "@/engines";
 
@@ -19,10 +20,13 @@ interface BesideBackupsProps {
 
 /** What waits for a second person, and what restores keep for undo. Most of the time there is neither, so their code comes when there is. */
 export function BesideBackups({ engine, connection, environment, mayRestore }: BesideBackupsProps) {
-  const approvals = useApprovals(engine, connection).data?.approvals ?? [];
-  const restores = useKeptRestores(engine, connection).data?.restores ?? [];
+  const waiting = useApprovals(engine, connection);
+  const kept = useKeptRestores(engine, connection);
+  const approvals = waiting.data?.approvals ?? [];
+  const restores = kept.data?.restores ?? [];
   return (
     <>
+      <ErrorNote error={(kept.data ? null : kept.error) ?? (waiting.data ? null : waiting.error)} />
       {approvals.some(({ state, isMine }) => state === "waiting" || (state === "approved" && isMine)) ? (
         <WaitingApprovals engine={engine} connection={connection} environment={environment} />
       ) : null}

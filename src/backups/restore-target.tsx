@@ -123,7 +123,7 @@ function Way({ title, badge, detail, checked, disabled = false, onChoose, childr
             <span className="wrap-anywhere">{title}</span>
             {badge}
           </span>
-          <span className="block text-12 break-words text-fg-2">{detail}</span>
+          <span className="mt-0.5 block text-12 wrap-anywhere text-fg-2">{detail}</span>
         </span>
       </label>
       {checked ? <div className="pr-4 pb-4 pl-11 max-md:pl-4">{children}</div> : null}

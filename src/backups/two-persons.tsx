@@ -3,7 +3,7 @@ import { UserCheck } from "lucide-react";
 import { useState } from "react";
 import { useApprovals } from "@/backups/use-approval";
 import { ErrorNote } from "@/components/error-note";
-import type { ReadableError } from "@/components/query-error";
+import { QueryError, type ReadableError } from "@/components/query-error";
 import { ReauthenticateField } from "@/components/reauthenticate-field";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
@@ -47,7 +47,11 @@ export function TwoPersons({ engine, connection, mayChange }: TwoPersonsProps) {
         badge={required === undefined ? null : required ? <StateBadge state="fits">required</StateBadge> : <Badge>not required</Badge>}
       />
       {required === undefined ? (
-        <LinesSkeleton lines={2} />
+        list.error ? (
+          <QueryError error={list.error} onRetry={() => void list.refetch()} retrying={list.isFetching} />
+        ) : (
+          <LinesSkeleton lines={2} />
+        )
       ) : (
         <form
           className="flex flex-wrap items-end gap-x-6 gap-y-3 p-4"

@@ -5,6 +5,7 @@ import type { SwapView } from "@/backups/backups.schema";
 import { type KeptAction, KeptRestoreDialog } from "@/backups/kept-restore-dialog";
 import { RunningJob } from "@/backups/running-job";
 import { isChangeable, useKeptRestores } from "@/backups/use-kept-restore";
+import { QueryError } from "@/components/query-error";
 import type { Environment } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Note } from "@/components/ui/note";
@@ -34,7 +35,7 @@ export function UndoCard({ engine, connection, environment, id, mayRestore }: Un
     return (
       <Panel>
         <PanelHead title="Undo this restore" icon={<Undo2 aria-hidden />} />
-        <LinesSkeleton lines={5} />
+        {list.error ? <QueryError error={list.error} onRetry={() => void list.refetch()} retrying={list.isFetching} /> : <LinesSkeleton lines={5} />}
       </Panel>
     );
   if (!restore) return null;

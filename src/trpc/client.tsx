@@ -4,6 +4,7 @@ import { httpBatchStreamLink, httpSubscriptionLink, splitLink } from "@trpc/clie
 import { createTRPCReact } from "@trpc/react-query";
 import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 import { useState, type ReactNode } from "react";
+import { noAnswerLink } from "@/trpc/no-answer-link";
 import { makeQueryClient } from "@/trpc/query-client";
 import type { AppRouter } from "@/trpc/root";
 
@@ -25,6 +26,7 @@ export function TrpcProvider({ children }: { children: ReactNode }) {
   const [trpcClient] = useState(() =>
     trpc.createClient({
       links: [
+        noAnswerLink,
         splitLink({
           condition: (operation) => operation.type === "subscription",
           true: httpSubscriptionLink({ url: url() }),

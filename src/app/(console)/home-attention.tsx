@@ -129,7 +129,16 @@ function engineTrouble(state: DatabaseState): Attention[] {
 
 const SHOWN = 8;
 
-export function AttentionList({ entries, checking }: { entries: readonly Attention[]; checking: boolean }) {
+interface AttentionListProps {
+  entries: readonly Attention[];
+  /** Not every database has answered yet. */
+  checking: boolean;
+  /** What is known of the backups is here; without it nobody may say that nothing is wrong. */
+  isKnown: boolean;
+}
+
+export function AttentionList({ entries, checking, isKnown }: AttentionListProps) {
+  if (entries.length === 0 && !checking && !isKnown) return null;
   if (entries.length === 0) return <p className="px-4 py-4 text-fg-2">{checking ? "Looking at every database." : "Nothing needs you."}</p>;
   return (
     <>

@@ -79,11 +79,13 @@ export function DatabaseCard({ connection, overview, error, backups, now }: Data
               <BadgeCheck aria-hidden className="size-3.5 text-green" />
               <RelativeTime time={good.startedAt} />
             </>
-          ) : (
+          ) : backups ? (
             <>
               <ClockAlert aria-hidden className="size-3.5 text-amber" />
               none in 30 days
             </>
+          ) : (
+            <NotKnown />
           )}
         </dd>
         <dt className="text-fg-2">Last proof</dt>
@@ -93,11 +95,13 @@ export function DatabaseCard({ connection, overview, error, backups, now }: Data
               <Star aria-hidden className="size-3.5 fill-gold text-gold" />
               <RelativeTime time={proved} />
             </>
-          ) : (
+          ) : backups ? (
             <>
               <Star aria-hidden className="size-3.5 text-fg-3" />
               none in 30 days
             </>
+          ) : (
+            <NotKnown />
           )}
         </dd>
       </dl>
@@ -107,3 +111,6 @@ export function DatabaseCard({ connection, overview, error, backups, now }: Data
     </Panel>
   );
 }
+
+/** Nobody has answered yet: that is not "none". */
+const NotKnown = () => <span className="font-normal text-fg-3">not known yet</span>;

@@ -2,6 +2,7 @@
 import { CircleCheck, CircleX, Clock } from "lucide-react";
 import Link from "next/link";
 import type { JobView } from "@/backups/backups.schema";
+import { QueryError } from "@/components/query-error";
 import { ListRow } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { Ring } from "@/components/ui/ring";
@@ -15,6 +16,7 @@ const REFRESH_MS = 5_000;
 
 export function RecentJobs() {
   const query = trpc.jobs.list.useQuery({ limit: 6 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
+  if (query.error && !query.data) return <QueryError error={query.error} onRetry={() => void query.refetch()} retrying={query.isFetching} />;
   if (!query.data)
     return (
       <div className="p-4">

@@ -48,11 +48,13 @@ function DatabaseRow({ connection, overview, error, backups }: DatabaseState) {
               <BadgeCheck aria-hidden className="size-3.5 text-green" />
               <RelativeTime time={good.startedAt} />
             </>
-          ) : (
+          ) : backups ? (
             <>
               <ClockAlert aria-hidden className="size-3.5 text-amber" />
               no backup in 30 days
             </>
+          ) : (
+            "last backup not known yet"
           )}
         </span>
       </span>

@@ -2,9 +2,10 @@
 import { Plus } from "lucide-react";
 import { ButtonLink, TextLink } from "@/components/ui/button";
 import { CountBadge } from "@/components/ui/badge";
+import { Note } from "@/components/ui/note";
 import { PageBody, PageHeader } from "@/components/ui/page-header";
 import { Panel, PanelHead } from "@/components/ui/panel";
-import { QueryError } from "@/components/query-error";
+import { QueryError, type ReadableError } from "@/components/query-error";
 import { PASSIVE, trpc } from "@/trpc/client";
 import { AttentionList, attentionOf } from "./home-attention";
 import { DatabaseCard } from "./home-card";
@@ -59,7 +60,12 @@ export function HomePanel({ mayAdminister }: { mayAdminister: boolean }) {
       <div className="grid gap-4 xl:grid-cols-[minmax(0,5fr)_minmax(0,4fr)]">
         <Panel>
           <PanelHead title="Needs attention" badge={<CountBadge>{attention.length}</CountBadge>} />
-          <AttentionList entries={attention} checking={overviews.some((query) => query.isPending)} />
+          <ErrorLine error={backups.error ?? items.error} />
+          <AttentionList
+            entries={attention}
+            checking={[backups, items, ...overviews].some((query) => query.isPending)}
+            isKnown={backups.data !== undefined && items.data !== undefined}
+          />
         </Panel>
         <Panel>
           <PanelHead title="Recent jobs" end={<TextLink href="/jobs">All jobs</TextLink>} />
@@ -67,5 +73,17 @@ export function HomePanel({ mayAdminister }: { mayAdminister: boolean }) {
         </Panel>
       </div>
     </PageBody>
+  );
+}
+
+/** What is not asked is not fine: the list below says less than there may be. */
+function ErrorLine({ error }: { error: ReadableError | null }) {
+  if (!error) return null;
+  return (
+    <div className="px-4 pt-3 pb-1">
+      <Note tone="amber" role="alert" title="What backups need could not be asked.">
+        {[error.message, error.data?.fix].filter(Boolean).join(". ")}
+      </Note>
+    </div>
   );
 }

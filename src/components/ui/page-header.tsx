@@ -24,7 +24,7 @@ export function PageHeader({ title, badges, note, below = false, back, end }: Pa
             {badges}
             {note && !below ? <p className="text-13 text-fg-3">{note}</p> : null}
           </div>
-          {note && below ? <p className="text-13 text-fg-2">{note}</p> : null}
+          {note && below ? <p className="mt-0.5 text-13 text-fg-2">{note}</p> : null}
         </div>
       </div>
       {end ? <div className="flex flex-wrap items-center gap-3 text-12 text-fg-3 max-md:gap-2 md:ml-auto">{end}</div> : null}

@@ -79,8 +79,14 @@ function SafetyPanel({ engine, connection, mayBackUp }: { engine: EngineId; conn
     <Panel>
       <PanelHead title="Safety" end={<TextLink href={href}>All backups</TextLink>} />
       <ul>
-        <LastGood backup={good} engine={engine} mayBackUp={mayBackUp} connection={connection} loading={query.isPending} />
-        <LastProof backups={backups} />
+        <LastGood
+          backup={good}
+          engine={engine}
+          mayBackUp={mayBackUp}
+          connection={connection}
+          unknown={query.data ? null : query.error ? query.error.message : "looking"}
+        />
+        {query.data ? <LastProof backups={backups} /> : null}
       </ul>
       {query.data ? (
         <div className="border-t border-line-soft px-4 py-3">
@@ -115,15 +121,16 @@ function LastGood({
   engine,
   connection,
   mayBackUp,
-  loading,
+  unknown,
 }: {
   backup: Backup | undefined;
   engine: EngineId;
   connection: string;
   mayBackUp: boolean;
-  loading: boolean;
+  /** Why nothing can be said of it; null where it can. */
+  unknown: string | null;
 }) {
-  if (loading) return <ListRow icon={<CircleDashed className="text-fg-3" aria-hidden />} title="Last good backup" detail="looking" />;
+  if (unknown !== null) return <ListRow icon={<CircleDashed className="text-fg-3" aria-hidden />} title="Last good backup" detail={unknown} />;
   if (!backup) {
     return (
       <ListRow
