@@ -149,7 +149,7 @@ async function checkFunctions({ artefact, placements, chosen, origin, connection
     {
       result: "warn",
       title: "Functions",
-      detail: `Not on this server: ${missing.join(", ")}. They belong to the whole server and are not restored into a database; the backup's first line holds them for FUNCTION RESTORE.`,
+      detail: `Not on this server: ${missing.join(", ")}. They belong to the whole server and are not restored with its databases; the backup's first line holds them for FUNCTION RESTORE.`,
     },
   ];
 }

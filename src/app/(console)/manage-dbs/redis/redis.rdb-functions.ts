@@ -35,7 +35,12 @@ export async function stageFunctions(artefact: Artefact, target: Pick<RestoreTar
   const other = sources.filter((source) => live.get(libraryOf(source))?.equals(source) === false);
   const skipped: Staged["skipped"] = other.length > 0 ? [skip(other, "the server has other code under the name")] : [];
   if (target.replace && missing.length > 0)
-    skipped.push(skip(missing, "functions belong to the whole server, and only databases are exchanged; FUNCTION LOAD adds"));
+    skipped.push(
+      skip(
+        missing,
+        "a restore in the place of live data exchanges databases only, and functions belong to the whole server; when it is done add with FUNCTION LOAD",
+      ),
+    );
   const toLoad = target.replace ? [] : missing;
   const left = skipped.reduce((sum, { count }) => sum + count, 0);
   return {

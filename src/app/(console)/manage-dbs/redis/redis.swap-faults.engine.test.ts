@@ -45,7 +45,7 @@ describe("a plan refuses", () => {
     withServer(["--cluster-enabled", "yes"], async (own) => {
       const plan = await planFor(artefact, own);
       expect(plan.checks).toContainEqual(
-        expect.objectContaining({ result: "fail", title: "Not a cluster", detail: expect.stringContaining("another connection") }),
+        expect.objectContaining({ result: "fail", title: "Not a cluster", detail: expect.stringMatching(/no SWAPDB\. .*key by key .*another connection/) }),
       );
     }));
 
@@ -60,7 +60,11 @@ describe("a plan refuses", () => {
       await own.driver().set("a", "live");
       const plan = await planFor(artefact, own);
       expect(plan.checks).toContainEqual(
-        expect.objectContaining({ result: "fail", title: "Spare databases", detail: expect.stringContaining("needs 1 empty") }),
+        expect.objectContaining({
+          result: "fail",
+          title: "Spare databases",
+          detail: expect.stringMatching(/needs 1 empty .* has 0 of its 1\. .*key by key .*Raise `databases`/),
+        }),
       );
       await expect(redisBackup.stage(artefact, own.connection, REPLACE, testJob())).rejects.toMatchObject({ code: "CONFLICT" });
     }));
@@ -69,11 +73,27 @@ describe("a plan refuses", () => {
     withServer(["--user", ..."default on nopass ~* &* +@all -swapdb".split(" ")], async (own) => {
       await own.driver().set("a", "live");
       const before = await contentsOf(own.driver());
-      expect(failsOf(await planFor(artefact, own))).toEqual(["SWAPDB not allowed"]);
+      const plan = await planFor(artefact, own);
+      expect(failsOf(plan)).toEqual(["SWAPDB not allowed"]);
+      const { detail } = plan.checks.find(({ title }) => title === "SWAPDB not allowed") ?? {};
+      expect(detail).toMatch(/may not run SWAPDB .*key by key .*Allow it with ACL SETUSER/);
       const staged = await redisBackup.stage(artefact, own.connection, REPLACE, testJob());
       const journaled: unknown[] = [];
       await expect(staged.swap?.(async (record) => void journaled.push(record))).rejects.toMatchObject({ code: "FORBIDDEN" });
       expect(journaled).toEqual([]);
+      await staged.discard();
+      await assertUntouched(own, before);
+    }));
+
+  it("a server that has SWAPDB no more, and says so", () =>
+    withServer(["--rename-command", "SWAPDB", ""], async (own) => {
+      await own.driver().set("a", "live");
+      const before = await contentsOf(own.driver());
+      const plan = await planFor(artefact, own);
+      expect(failsOf(plan)).toEqual(["SWAPDB not allowed"]);
+      expect(plan.checks.find(({ result }) => result === "fail")?.detail).toMatch(/has no command SWAPDB: .*key by key .*back their names/);
+      const staged = await redisBackup.stage(artefact, own.connection, REPLACE, testJob());
+      await expect(staged.swap?.(async () => undefined)).rejects.toMatchObject({ name: "AppError" });
       await staged.discard();
       await assertUntouched(own, before);
     }));

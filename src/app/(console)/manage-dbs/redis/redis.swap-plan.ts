@@ -40,7 +40,7 @@ export async function planReplace(start: Situation, target: RestoreTarget): Prom
     objects: await comparedObjects(situation, sizes),
     checks: [
       ...checkAsked(situation, target),
-      checkRole(situation),
+      checkReplaced(situation),
       ...(await checkRights(situation)),
       ...checkDatabases(situation, sizes),
       ...(await checkVersions(situation)),
@@ -64,6 +64,13 @@ export async function planReplace(start: Situation, target: RestoreTarget): Prom
     },
   };
 }
+
+/**
+ * Why there is no other way in place: a FLUSHDB and a RESTORE of each key, or of a key at a time, would be seen half done by everybody and
+ * could not be taken back as one step when it fails in the middle.
+ */
+const NO_OTHER_WAY =
+  "Live data is replaced only by SWAPDB, in one step that can be undone: key by key it would be seen half done, and could not be taken back when it fails in the middle.";
 
 const names = (databases: number[]): string => databases.map((db) => `db${db}`).join(", ");
 
@@ -121,6 +128,16 @@ function checkAsked({ own, lives, connection }: Replace, { name, objects }: Rest
   return checks;
 }
 
+function checkReplaced(situation: Replace): Check {
+  const { facts, connection } = situation;
+  if (!facts.isCluster) return checkRole(situation);
+  return {
+    result: "fail",
+    title: "Not a cluster",
+    detail: `${connection.address} is a cluster node: a cluster has one logical database and no SWAPDB. ${NO_OTHER_WAY} Restore into an empty database of another connection, a server that stands alone, and bring it into a new cluster with redis-cli --cluster import.`,
+  };
+}
+
 /** Asked in ways that change nothing: the arguments are wrong, or the key does not exist, and rights are checked before that. Never FLUSHDB: a server that overlooks a wrong argument would empty live data. */
 const PROBES: { command: string; probe: CommandLine }[] = [
   { command: "SWAPDB", probe: ["SWAPDB", "x", "x"] },
@@ -136,12 +153,13 @@ async function checkRights({ connection, facts }: Replace): Promise<Check[]> {
   const client = redisClient(connection);
   const replies = await client.run([...PROBES.map(({ probe }) => probe), ["UNWATCH"], ["COMMAND", "INFO", "FLUSHDB"]]);
   const needed = PROBES.filter((_, index) => isForbidden(replies[index])).map(({ command }) => command);
+  const missing = PROBES.filter((_, index) => isUnknown(replies[index])).map(({ command }) => command);
   if (needed.length > 0) {
     return [
       {
         result: "fail",
         title: `${needed.join(", ")} not allowed`,
-        detail: `The user of this connection may not run ${needed.join(", ")} on ${connection.address}, so live data cannot be replaced in one step. Allow it with ACL SETUSER (also for the keys foundry-console:*), or restore into an empty logical database or another connection.`,
+        detail: `${whyForbidden(connection.address, needed, missing)} ${NO_OTHER_WAY} ${missing.length > 0 ? "Give them back their names in the server's configuration" : "Allow it with ACL SETUSER (also for the keys foundry-console:*)"}, or restore into an empty logical database or another connection.`,
       },
     ];
   }
@@ -158,9 +176,16 @@ async function checkRights({ connection, facts }: Replace): Promise<Check[]> {
   return checks;
 }
 
-function isForbidden(reply: unknown): boolean {
-  return reply instanceof Error && (errorWord(reply) === "NOPERM" || reply.message.includes("unknown command"));
+function whyForbidden(address: string, needed: string[], missing: string[]): string {
+  if (missing.length > 0) return `${address} has no command ${missing.join(", ")}: it was renamed away, or the service does not offer it.`;
+  return `The user of this connection may not run ${needed.join(", ")} on ${address}.`;
 }
+
+function isForbidden(reply: unknown): boolean {
+  return reply instanceof Error && (errorWord(reply) === "NOPERM" || isUnknown(reply));
+}
+
+const isUnknown = (reply: unknown): boolean => reply instanceof Error && reply.message.includes("unknown command");
 
 function checkDatabases({ lives, found, facts, connection, info }: Replace, sizes: Map<number, number | null>): Check[] {
   if (facts.isCluster) return [];
@@ -178,7 +203,7 @@ function checkDatabases({ lives, found, facts, connection, info }: Replace, size
     checks.push({
       result: "fail",
       title,
-      detail: `The restore needs ${lives.length} empty logical ${lives.length === 1 ? "database" : "databases"} beside the live ones, and ${connection.address} has ${found.spares.length} of its ${found.databases}. Empty some, drop what earlier restores keep, raise \`databases\` in its configuration, or restore into another connection.`,
+      detail: `The restore needs ${lives.length} empty logical ${lives.length === 1 ? "database" : "databases"} beside the live ones, and ${connection.address} has ${found.spares.length} of its ${found.databases}. ${NO_OTHER_WAY} ${found.databases === 1 ? "Raise" : "Empty some, drop what earlier restores keep, raise"} \`databases\` in its configuration, or restore into another connection.`,
     });
   } else if (lives.length > 0) {
     checks.push({
