@@ -8,8 +8,8 @@ import { ManifestContent, Peek, RestorePlan, type Artefact, type Staged } from "
 import { redisBackup } from "./redis.backup";
 import { closeAll } from "./redis.client";
 import { PORTABLE_FORMAT } from "./redis.portable-format";
-import { refusesAltered } from "./redis.test-altered";
-import { testJob, writeArtefact, writePortableArtefact, writeSnapshotArtefact, type TestDir } from "./redis.test-artefact";
+import { refusesAltered, sealLines } from "./redis.test-altered";
+import { artefactAt, testJob, writeArtefact, writePortableArtefact, writeSnapshotArtefact, type TestDir } from "./redis.test-artefact";
 import { awkwardKeys, BINARY, streamOf, valuesOf } from "./redis.test-seed";
 import type { TestRedis } from "./redis.test-server";
 import { startServers } from "./redis.test-suite";
@@ -79,7 +79,29 @@ describe("a portable backup", () => {
 });
 
 describe("an altered portable backup", () => {
-  refusesAltered({ suite: () => ({ server: source, dir }), write: writePortableArtefact, name: "altered.portable.jsonl.gz" });
+  const altered = refusesAltered({ suite: () => ({ server: source, dir }), write: writePortableArtefact, name: "altered.portable.jsonl.gz" });
+
+  it("is refused when other lines are sealed anew, even with every checksum of the file right", async () => {
+    const [header = "", first = "", second = "", ...rest] = await linesOf(altered.artefact);
+    const footer = rest.pop() ?? "";
+    const seal = async (lines: string[]) => artefactAt(await sealLines(lines, pathOf("sealed")), altered.artefact.manifest);
+    await redisBackup.verify(await seal([header, first, second, ...rest, footer]), testJob());
+    const cases: Record<string, string[]> = {
+      "a line is missing": [header, second, ...rest, footer],
+      "a line comes twice": [header, first, first, second, ...rest, footer],
+      "two lines are exchanged": [header, second, first, ...rest, footer],
+      "a value is another": [header, first.replace('"v":{"s":"', '"v":{"s":"x'), second, ...rest, footer],
+      "an expiry is added": [header, first.replace(',"v":', ',"e":4102444800123,"v":'), second, ...rest, footer],
+      "a type is another": [header, first.replace('"t":"string"', '"t":"list"'), second, ...rest, footer],
+      "a key does not end": [header, first.replace(/}$/, ',"more":1}'), second, ...rest, footer],
+      "a part has no beginning": [header, '{"v":{"s":"x"}}', second, ...rest, footer],
+      "something is void that was not begun": [header, '{"void":1}', first, second, ...rest, footer],
+      "the count is another": [header, first, second, ...rest, footer.replace('"keys":501', '"keys":502')],
+      "the header has a field more": [header.replace("{", '{"x":1,'), first, second, ...rest, footer],
+    };
+    for (const [name, lines] of Object.entries(cases))
+      await expect(redisBackup.verify(await seal(lines), testJob()), name).rejects.toMatchObject({ code: "INVALID" });
+  });
 });
 
 describe("a portable backup, besides,", () => {
