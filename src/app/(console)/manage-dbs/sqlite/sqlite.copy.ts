@@ -10,7 +10,7 @@
  * process copies it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, closeSync, constants, fstatSync, openSync, readSync, rmSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, fdatasync, fstatSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { checkForeignKeys, countAll, type Counted, type ForeignKeys } from "./sqlite.read-whole.ts";
 
@@ -19,6 +19,8 @@ const RESTARTS_MAX_MS = 10_000;
 const STEP_PAGES = 1_000;
 /** Under a held read nothing restarts: a step only has to leave room for a cancel. */
 const HELD_STEP_PAGES = 10_000;
+/** Written to the disk every so often: all at once, the console's own writes would wait behind it for seconds. */
+const SYNC_EVERY_BYTES = 128 << 20;
 
 interface Copied {
   pages: number;
@@ -173,7 +175,14 @@ async function copyByProcess(source: string, target: string, report: CopyReport)
   rmSync(target, { force: true });
   const file = openSync(target, "wx", 0o600);
   const total = statSync(source).size;
-  const watch = setInterval(() => report.progress(fstatSync(file).size, total), 250);
+  const disk: { syncing: Promise<void> | null; synced: number } = { syncing: null, synced: 0 };
+  const watch = setInterval(() => {
+    const { size } = fstatSync(file);
+    report.progress(size, total);
+    if (disk.syncing || size - disk.synced < SYNC_EVERY_BYTES) return;
+    disk.synced = size;
+    disk.syncing = datasync(file).finally(() => (disk.syncing = null));
+  }, 250);
   try {
     const child: ChildProcess = spawn("cat", ["--", source], { stdio: ["ignore", file, "ignore"], cwd: "/" });
     if (child.pid !== undefined) report.child(child.pid);
@@ -183,9 +192,13 @@ async function copyByProcess(source: string, target: string, report: CopyReport)
     return fstatSync(file).size;
   } finally {
     clearInterval(watch);
+    await disk.syncing;
     closeSync(file);
   }
 }
+
+/** What does not reach the disk here is found out by the sync of the whole. */
+const datasync = (file: number): Promise<void> => new Promise((resolve) => fdatasync(file, () => resolve()));
 
 async function copySteps({ db, target, report }: Copying): Promise<number> {
   const started = Date.now();

@@ -58,6 +58,8 @@ export async function keptStates(jobId: string): Promise<State[]> {
 }
 
 const PIECE_BYTES = 4 << 20;
+/** Written to the disk every so often: all at once, the console's own writes would wait behind it for seconds. */
+const SYNC_EVERY_BYTES = 128 << 20;
 
 /** A private byte copy of a file that nothing writes; not synced. Removed again when it fails or is cancelled. @throws where the target exists */
 export async function copyPrivately(source: string, target: string, { signal, progress }: Pick<Following, "signal" | "progress">): Promise<void> {
@@ -73,6 +75,7 @@ export async function copyPrivately(source: string, target: string, { signal, pr
         if (bytesRead === 0) break;
         await to.writeFile(piece.subarray(0, bytesRead));
         at += bytesRead;
+        if (at % SYNC_EVERY_BYTES === 0) await to.datasync();
         progress?.(at, size);
       }
     } catch (error) {
