@@ -3,13 +3,15 @@ import { createHash, randomBytes } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Artefact, Swap } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { dumpOf, integrityOf, restoreBench } from "./sqlite.test-restores";
 import { run } from "./sqlite.test-kill";
 import type { Order } from "./sqlite.test-swap-child";
 
+// A process is started for each point: a busy machine takes its time.
+vi.setConfig({ testTimeout: 240_000 });
 const bench = await restoreBench();
 afterAll(() => bench.remove());
 const { keptDir, keptPath } = await import("./sqlite.files");
