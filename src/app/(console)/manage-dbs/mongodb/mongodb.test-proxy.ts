@@ -15,6 +15,8 @@ export interface CuttingProxy {
   cutAt(point: { number: number; when: "before" | "after" }): void;
   /** Runs something before the n-th changing command from now goes on; that it has not gone on yet is certain. */
   interruptAt(point: { number: number; run: () => Promise<void> | void }): void;
+  /** Sees every command before it goes on, and may change its bytes. */
+  alter: ((command: string, message: Buffer) => Promise<void> | void) | null;
   isGone(): boolean;
   close(): void;
 }
@@ -40,6 +42,7 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
     onward.on("data", (data: Buffer) => (awaitsLastAnswer ? goAway() : socket.write(data)));
     const pass = async (message: Buffer): Promise<void> => {
       const command = commandOf(message);
+      await proxy.alter?.(command, message);
       if (CHANGES.has(command)) {
         if (--interrupt.left === 0) await interrupt.run();
         if (--state.left === 0) {
@@ -62,9 +65,10 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
     });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  return {
+  const proxy: CuttingProxy = {
     url: `mongodb://127.0.0.1:${(server.address() as AddressInfo).port}/?directConnection=true`,
     passed,
+    alter: null,
     cutAt: ({ number, when }) => void Object.assign(state, { left: number, when }),
     interruptAt: ({ number, run }) => void Object.assign(interrupt, { left: number, run }),
     isGone: () => state.isGone,
@@ -73,6 +77,7 @@ export async function cuttingProxy(serverUrl: string): Promise<CuttingProxy> {
       server.close();
     },
   };
+  return proxy;
 }
 
 /** The first name in the first document of the message; sections of documents may stand before it. */

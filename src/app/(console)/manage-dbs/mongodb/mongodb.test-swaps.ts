@@ -83,7 +83,7 @@ export async function catalogue(db: Db): Promise<Record<string, unknown>> {
 export function indexText(index: Buffer): string {
   const fields: string[] = [];
   const reader = new ElementReader(index);
-  while (reader.next()) if (!["ns", "v"].includes(reader.name())) fields.push(`${reader.name()}=${valueToEjson(reader.value())}`);
+  while (reader.next()) if (!["ns", "v", "storageEngine"].includes(reader.name())) fields.push(`${reader.name()}=${valueToEjson(reader.value())}`);
   return fields.sort().join(" ");
 }
 

@@ -1,0 +1,159 @@
+/** Every kind of index and the awkward names, each where the server takes it: it is asked, and what it refuses is said and skipped. */
+import { type Db, type Document, MongoClient } from "mongodb";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
+import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
+import { artefactAt, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
+import { catalogue, rows } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
+import type { Connection } from "@/server/connection";
+import { testConnection } from "@/test/connections";
+import { testServers, uniqueName } from "@/test/servers";
+
+const client = new MongoClient(testServers.mongodb);
+const made = new Set<string>();
+let directory: Awaited<ReturnType<typeof testDirectory>>;
+
+beforeAll(async () => {
+  directory = await testDirectory();
+  await client.connect();
+});
+
+afterAll(async () => {
+  for (const name of made) await client.db(name).dropDatabase();
+  await client.close();
+  await closeAll();
+  await directory.remove();
+});
+
+interface TestDatabase {
+  name: string;
+  db: Db;
+  connection: Connection;
+}
+
+function database(label: string): TestDatabase {
+  const name = uniqueName(label);
+  made.add(name);
+  return { name, db: client.db(name), connection: testConnection("mongodb", testServers.mongodb, { database: name, name }) };
+}
+
+/** Through a backup into another database. @returns what was backed up and what stands there */
+async function throughBackup(source: TestDatabase) {
+  const path = directory.path(`${source.name}.archive.gz`);
+  const manifest = await mongodbBackup.write(source.connection, sinkAt(path), testJob());
+  const target = database("through");
+  const staged = await mongodbBackup.stage(await artefactAt(path, manifest), source.connection, { name: target.name }, testJob());
+  await staged.keep();
+  return { manifest, target, staged };
+}
+
+/** Null when it was done, else the server's words. */
+const refusal = (doing: Promise<unknown>): Promise<string | null> =>
+  doing.then(
+    () => null,
+    (error: unknown) => (error instanceof Error ? error.message.slice(0, 120) : String(error)),
+  );
+
+describe("an index comes back as it was:", () => {
+  it.for<[string, Document]>([
+    ["keys in an order that numbers would change", { key: new Map(Object.entries({ a: 1 }).concat([["2", -1]])) }],
+    ["unique", { key: { a: 1 }, unique: true }],
+    ["sparse", { key: { a: 1 }, sparse: true }],
+    ["partial", { key: { a: 1 }, partialFilterExpression: { a: { $gt: 5 } } }],
+    ["partial without a condition", { key: { a: 1 }, partialFilterExpression: {} }],
+    ["expiring", { key: { at: 1 }, expireAfterSeconds: 3_600 }],
+    ["with a collation", { key: { text: 1 }, collation: { locale: "en", strength: 2 } }],
+    ["hidden", { key: { a: 1 }, hidden: true }],
+    ["hashed", { key: { a: "hashed" } }],
+    ["text", { key: { text: "text" }, weights: { text: 3 }, default_language: "german" }],
+    ["2dsphere", { key: { place: "2dsphere" } }],
+    ["2d", { key: { flat: "2d" } }],
+    ["wildcard", { key: { "$**": 1 } }],
+    ["wildcard over some fields", { key: { "$**": 1 }, wildcardProjection: { a: 1 } }],
+  ])("%s", async ([, index], { skip }) => {
+    const source = database("indexes");
+    await source.db
+      .collection<{ _id: number }>("rows")
+      .insertMany(
+        [1, 2, 3].map((n) => ({ _id: n, a: n, "2": -n, at: new Date(0), text: `Wort ${n}`, place: { type: "Point", coordinates: [n, n] }, flat: [n, n] })),
+      );
+    const refused = await refusal(source.db.command({ createIndexes: "rows", indexes: [{ name: "tested", ...index }] }));
+    skip(refused !== null, `this server refuses the index: ${refused}`);
+    const listed = JSON.stringify((await source.db.collection("rows").indexes()).find((entry) => entry.name === "tested"));
+    const dropped = Object.keys(index).filter((field) => field !== "key" && !listed.includes(`"${field}"`));
+    skip(dropped.length > 0, `this server does not keep of the index: ${dropped.join(", ")}`);
+    const before = await catalogue(source.db);
+    const { target, staged } = await throughBackup(source);
+    expect(staged.skipped).toEqual([]);
+    expect(await catalogue(target.db)).toEqual(before);
+  });
+});
+
+describe("a collection's name is in the backup, and comes back:", () => {
+  it.for([
+    "with $dollar",
+    "a/b",
+    "a\\b",
+    "emoji 🦊",
+    'quo"te',
+    "a'b; DROP",
+    "-rf",
+    "..",
+    "admin",
+    "template1",
+    "%2e%2e%2f",
+    "new\nline",
+    "x".repeat(200),
+    "ä".repeat(100),
+    "system.js",
+  ])("%s", async (name, { skip }) => {
+    const source = database("names");
+    await insertDocuments(source.db.collection("rows"), rows(2, "beside it"));
+    const refused = await refusal(insertDocuments(source.db.collection(name), rows(3, "named")));
+    skip(refused !== null, `this server refuses the name: ${refused}`);
+    const { manifest, target } = await throughBackup(source);
+    expect([...manifest.objects, ...manifest.skipped].map((entry) => entry.name)).toContain(name);
+    expect(manifest.skipped).toEqual([]);
+    expect(await target.db.collection(name).countDocuments({})).toBe(3);
+    expect(await catalogue(target.db)).toEqual(await catalogue(source.db));
+  });
+});
+
+describe("a database's name as the target", () => {
+  it("is refused where no server or no shell should have it, and taken where it is only odd", async () => {
+    const source = database("targets");
+    await insertDocuments(source.db.collection("rows"), rows(2, "rows"));
+    const path = directory.path("targets.archive.gz");
+    const artefact = await artefactAt(path, await mongodbBackup.write(source.connection, sinkAt(path), testJob()));
+    const isRefused = async (name: string) => {
+      const plan = await mongodbBackup.plan(artefact, source.connection, { name }, {});
+      return plan.checks.some((check) => check.result === "fail");
+    };
+    for (const name of ["admin", "config", "local", 'a"b', "a'b; DROP", "$x", "with space", "a/b", "../up", "a.b", "x\0y", "x".repeat(64)])
+      expect(await isRefused(name), name).toBe(true);
+    for (const name of ["-rf", "template1", uniqueName("x".repeat(50)), "ümlaut"]) expect(await isRefused(name), name).toBe(false);
+  });
+});
+
+it("a restore under another name touches neither its source nor the server's own databases", async () => {
+  const source = database("untouched");
+  await insertDocuments(source.db.collection("rows"), rows(20, "rows"));
+  await source.db.createCollection("view", { viewOn: "rows", pipeline: [{ $match: { n: 1 } }] });
+  await source.db.createCollection("series", { timeseries: { timeField: "at", metaField: "sensor" } });
+  await source.db.collection("series").insertOne({ at: new Date(0), sensor: 1 });
+  const own = async () => {
+    const found: Record<string, unknown> = {};
+    for (const name of ["admin", "config", "local"]) {
+      const entries = await client.db(name).listCollections({}, { nameOnly: true }).toArray();
+      found[name] = entries.map((entry) => entry.name).filter((entry) => !/sessions|oplog/.test(entry));
+    }
+    return found;
+  };
+  const [before, ownBefore] = [await catalogue(source.db), await own()];
+  const { target } = await throughBackup(source);
+  expect(await catalogue(source.db)).toEqual(before);
+  expect(Object.keys(await catalogue(target.db))).toEqual(Object.keys(before));
+  expect(await own()).toEqual(ownBefore);
+});
