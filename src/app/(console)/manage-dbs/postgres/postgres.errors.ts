@@ -250,12 +250,22 @@ const CLASS_MEANINGS: Record<string, Meaning> = {
   "57": { code: "UNREACHABLE", message: (place, said) => `${place.address} stopped the session: ${said}`, fix: "Try again.", retryAfterSeconds: 5 },
 };
 
+/** A standby makes way for its primary: the server says so, and pg_dump after it. */
+export const STANDBY_CONFLICT = {
+  words: /conflict with recovery/,
+  code: "CONFLICT",
+  message: "The standby stopped the reading, because the primary removed what it still read",
+  fix: "Back up the primary, or set hot_standby_feedback = on (or a longer max_standby_streaming_delay) on the standby.",
+} as const;
+
 /** Turns whatever pg, Node or the server threw into an AppError. The URL and the password appear nowhere. Unknown errors come back as INTERNAL. */
 export function postgresError(error: unknown, place: ErrorPlace): AppError {
   if (error instanceof AppError) return error;
   const code = errorCode(error);
   const said = error instanceof Error ? error.message : String(error);
-  const meaning = (code && meaningOfCode(code)) || DRIVER_MEANINGS.find(([words]) => words.test(said))?.[1];
+  const { words: standby, message, ...rest } = STANDBY_CONFLICT;
+  const conflict: Meaning | null = standby.test(said) ? { ...rest, message: () => message } : null;
+  const meaning = conflict || (code && meaningOfCode(code)) || DRIVER_MEANINGS.find(([words]) => words.test(said))?.[1];
   const detail = code ? `${code} ${said}`.slice(0, 500) : said.slice(0, 500);
   if (!meaning) {
     return new AppError("INTERNAL", `PostgreSQL answered with an error: ${said.slice(0, 300)}`, {

@@ -6,6 +6,7 @@ import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { rootCertificates } from "node:tls";
+import { STANDBY_CONFLICT } from "@/app/(console)/manage-dbs/postgres/postgres.errors";
 import type { PostgresTarget } from "@/app/(console)/manage-dbs/postgres/postgres.target";
 import type { JobContext } from "@/backups/engine";
 import { AppError } from "@/server/errors";
@@ -124,6 +125,7 @@ async function endOf(child: ChildProcess, call: ToolCall, said: string[]): Promi
 }
 
 const TOOL_MEANINGS: [RegExp, { code: AppError["code"]; message: string; fix: string }][] = [
+  [STANDBY_CONFLICT.words, STANDBY_CONFLICT],
   [
     /out of shared memory/,
     {

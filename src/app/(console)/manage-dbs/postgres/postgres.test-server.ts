@@ -22,6 +22,8 @@ export interface OwnServerOptions {
   tls?: boolean;
   /** Lines of postgresql.conf. */
   settings?: readonly string[];
+  /** Follows this one, as a hot standby. */
+  standbyOf?: OwnServer;
 }
 
 export async function makeServer(options: OwnServerOptions = {}): Promise<OwnServer> {
@@ -35,7 +37,12 @@ export async function makeServer(options: OwnServerOptions = {}): Promise<OwnSer
     if (owner) chownSync(path, owner.uid, owner.gid);
   };
   give(directory);
-  const made = spawnSync(join(bin, "initdb"), ["-D", data, "-U", "postgres", "--auth=trust", "-N", "-E", "UTF8"], { ...owner, encoding: "utf8" });
+  const made = options.standbyOf
+    ? spawnSync(join(bin, "pg_basebackup"), ["-D", data, "-h", "127.0.0.1", "-p", String(options.standbyOf.port), "-U", "postgres", "-R", "-c", "fast"], {
+        ...owner,
+        encoding: "utf8",
+      })
+    : spawnSync(join(bin, "initdb"), ["-D", data, "-U", "postgres", "--auth=trust", "-N", "-E", "UTF8"], { ...owner, encoding: "utf8" });
   if (made.status !== 0) throw new Error(made.stderr);
   const port = await freePort();
   let authority = "";
