@@ -252,10 +252,11 @@ describe("chosen objects", () => {
 
   it("are refused in the place of a database, and when the backup does not hold them", async () => {
     const plan = await engine.plan(artefact, origin.connection, { name: origin.name, replace: true, objects: ["public.orders"] }, {});
-    expect(plan.checks.filter((check) => check.result === "fail").map((check) => check.title)).toEqual(["Chosen objects cannot replace a database"]);
+    const instead = expect.stringContaining("Restore them into a new database") as string;
+    expect(plan.checks.filter((check) => check.result === "fail")).toMatchObject([{ title: "Chosen objects cannot replace a database", detail: instead }]);
     await expect(
       engine.stage(artefact, origin.connection, { name: origin.name, replace: true, objects: ["public.orders"] }, job.context),
-    ).rejects.toMatchObject({ code: "INVALID" });
+    ).rejects.toMatchObject({ code: "INVALID", fix: instead });
     await expect(engine.plan(artefact, origin.connection, { name: "x", objects: ["public.no_such"] }, {})).rejects.toMatchObject({ code: "INVALID" });
   });
 });

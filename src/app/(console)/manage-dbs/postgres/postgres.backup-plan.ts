@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
 import { ownersOfArchive, rolesOfArchive } from "@/app/(console)/manage-dbs/postgres/postgres.archive-roles";
 import { listRelations, type DumpRelation } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
-import { chooseEntries, chosenObjects, type Chosen } from "@/app/(console)/manage-dbs/postgres/postgres.chosen";
+import { CHOSEN_FIX, chooseEntries, chosenObjects, type Chosen } from "@/app/(console)/manage-dbs/postgres/postgres.chosen";
 import { readToc, toolsForArchive } from "@/app/(console)/manage-dbs/postgres/postgres.backup-verify";
 import { browse, type CatalogQuery, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { readLive, REPLACE_WAY, replaceChecks, replaceSteps, type LiveDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.replace-plan";
@@ -175,7 +175,7 @@ function chosenChecks({ objects, replace }: RestoreTarget, skipped: Chosen["skip
       {
         result: "fail",
         title: "Chosen objects cannot replace a database",
-        detail: "The swap exchanges whole databases: what is not chosen would be gone. Restore them under a new name.",
+        detail: `The swap exchanges whole databases: what is not chosen would be gone. ${CHOSEN_FIX}`,
       },
     ];
   if (skipped.length === 0) return [{ result: "pass", title: "The chosen objects come whole", detail: `${objects.length} with all that belongs to them` }];

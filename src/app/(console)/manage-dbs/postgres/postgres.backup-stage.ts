@@ -3,7 +3,7 @@ import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
 import { countLargeObjects, countRelations, LARGE_OBJECTS_NAME, listRelations } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
 import { nameProblem, readNeeds, wantedOf, type Details } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
-import { chosenObjects, restoreList } from "@/app/(console)/manage-dbs/postgres/postgres.chosen";
+import { CHOSEN_FIX, chosenObjects, restoreList } from "@/app/(console)/manage-dbs/postgres/postgres.chosen";
 import { compareContent } from "@/app/(console)/manage-dbs/postgres/postgres.compare-content";
 import { readLive, replaceProblem, tablespaceOf } from "@/app/(console)/manage-dbs/postgres/postgres.replace-plan";
 import { swapStaged, type AtPoint } from "@/app/(console)/manage-dbs/postgres/postgres.swap";
@@ -28,8 +28,7 @@ export async function stageRestore(options: {
   const { artefact, connection, target, context, search, at } = options;
   const wanted = wantedOf(await readToc(artefact), artefact.manifest, target);
   const { toc, details, skipped } = wanted;
-  if (target.objects && target.replace)
-    throw new AppError("INVALID", "Chosen objects cannot replace a database", { fix: "Restore them under a new name, or the whole backup in its place." });
+  if (target.objects && target.replace) throw new AppError("INVALID", "Chosen objects cannot replace a database", { fix: CHOSEN_FIX });
   const manifestObjects = chosenObjects(artefact.manifest.objects, target);
   const tools = await toolsForArchive(toc, search);
   const { needs, live } = await browse(connection, context, async (session) => ({

@@ -15,6 +15,10 @@ export interface Chosen {
   skipped: { name: string; reason: string }[];
 }
 
+/** Of chosen objects that are wanted live. */
+export const CHOSEN_FIX =
+  "Restore them into a new database, and copy from there what is wanted (pg_dump --table, or INSERT after a look); or restore the whole backup in its place.";
+
 const RELATIONS = new Set(["TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE"]);
 const LARGE = new Set(["BLOB", "BLOBS", "BLOB METADATA"]);
 /** Belongs to what it depends on, and is restored with it. */
