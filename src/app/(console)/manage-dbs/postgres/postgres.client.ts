@@ -177,7 +177,7 @@ async function acquire(state: PoolState): Promise<PoolClient> {
 }
 
 /**
- * Runs read-only work in a pooled session. A session that turns out lost before the work got anywhere is replaced once, so a
+ * Runs read-only work in a pooled session. A session that turns out lost before the work got anywhere is replaced, so a
  * restarted server needs no second click. On abort the server is told to cancel, and the session is thrown away.
  * Throws AppError only.
  */
@@ -189,7 +189,8 @@ export async function browse<T>(connection: Connection, context: CallContext, wo
       return await browseOnce(state, context.signal, work);
     } catch (error) {
       throwIfCancelled(context.signal);
-      if (attempt < 3 && isLostSession(error)) continue;
+      // After a restart each of the idle ones may be lost.
+      if (attempt <= POOL_SIZE && isLostSession(error)) continue;
       throw postgresError(error, state.place);
     }
   }
