@@ -22,6 +22,8 @@ export interface SwapSubject {
   read: () => Promise<{ values: string[]; count: number }>;
   /** What restores have left beside it. */
   leftovers: () => Promise<string[]>;
+  /** What stands on the server with this job's id in its name, wherever. */
+  traces: (jobId: string) => Promise<string[]>;
 }
 
 export interface SwapSubjects {
@@ -84,6 +86,7 @@ function sqliteSubject(folder: string): SwapSubject {
         ...(existsSync(kept) ? readdirSync(kept) : []),
       ];
     },
+    traces: async (jobId) => readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.includes(jobId)),
   };
 }
 
@@ -128,6 +131,10 @@ async function postgresSubject(): Promise<{ subject: SwapSubject; stop: () => Pr
           return { values: rows.map((row) => row.value), count: rows.reduce((sum, row) => sum + row.count, 0) };
         }),
       leftovers: async () => (await names()).filter((name) => name !== unique),
+      traces: (jobId) =>
+        inside(server, async (client) =>
+          (await client.query<{ datname: string }>("SELECT datname FROM pg_database WHERE datname LIKE $1", [`%${jobId}%`])).rows.map((row) => row.datname),
+        ),
     },
     stop: async () => {
       for (const name of await names()) await inside(server, (client) => client.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`));
@@ -165,6 +172,11 @@ async function mongodbSubject(): Promise<{ subject: SwapSubject; stop: () => Pro
         return { values: [...values].toSorted(), count };
       },
       leftovers: async () => (await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name).filter((name) => !collections.includes(name)),
+      // A drill's database is named by its job.
+      async traces(jobId) {
+        const namesIn = async (of: typeof db) => (await of.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name);
+        return [...(await namesIn(client.db(`drill_${jobId}`))), ...(await namesIn(db)).filter((name) => name.includes(jobId))];
+      },
     },
     async stop() {
       await db.dropDatabase();
@@ -186,29 +198,32 @@ async function redisSubject(folder: string): Promise<{ subject: SwapSubject; sto
   const client = new Redis({ port, host: "127.0.0.1", lazyConnect: true, maxRetriesPerRequest: 50 });
   client.on("error", () => undefined);
   for (let tries = 0; tries < 100 && (await client.ping().catch(() => "")) !== "PONG"; tries += 1) await delay(50);
-  return {
-    subject: {
-      engine: "redis",
-      url: `redis://127.0.0.1:${port}/0`,
-      target: "0",
-      count: COUNT,
-      async write(value) {
-        await client.flushdb();
-        const pipeline = client.pipeline();
-        for (let index = 0; index < COUNT; index += 1) pipeline.set(`key:${index}`, value);
-        await pipeline.exec();
-      },
-      async read() {
-        const keys: string[] = [];
-        for await (const batch of client.scanStream({ count: 1_000 })) keys.push(...(batch as string[]));
-        const values = keys.length > 0 ? await client.mget(keys) : [];
-        return { values: [...new Set(values.map(String))].toSorted(), count: new Set(keys).size };
-      },
-      async leftovers() {
-        const info = await client.info("keyspace");
-        return [...info.matchAll(/^db(\d+):/gm)].map(([, number]) => `db${number}`).filter((name) => name !== "db0");
-      },
+  const subject: SwapSubject = {
+    engine: "redis",
+    url: `redis://127.0.0.1:${port}/0`,
+    target: "0",
+    count: COUNT,
+    async write(value) {
+      await client.flushdb();
+      const pipeline = client.pipeline();
+      for (let index = 0; index < COUNT; index += 1) pipeline.set(`key:${index}`, value);
+      await pipeline.exec();
     },
+    async read() {
+      const keys: string[] = [];
+      for await (const batch of client.scanStream({ count: 1_000 })) keys.push(...(batch as string[]));
+      const values = keys.length > 0 ? await client.mget(keys) : [];
+      return { values: [...new Set(values.map(String))].toSorted(), count: new Set(keys).size };
+    },
+    async leftovers() {
+      const info = await client.info("keyspace");
+      return [...info.matchAll(/^db(\d+):/gm)].map(([, number]) => `db${number}`).filter((name) => name !== "db0");
+    },
+    // No key of a logical database carries the job's id but the markers of those that are not empty.
+    traces: () => subject.leftovers(),
+  };
+  return {
+    subject,
     async stop() {
       client.disconnect();
       child.kill("SIGTERM");

@@ -2,68 +2,33 @@
  * Replacing live data over REST, as somebody on call does: the old state comes back on undo with everything written since, a console that is
  * killed at any moment leaves exactly the old or exactly the restored state and says which, and nothing stays behind.
  */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "@playwright/test";
-import { rest } from "./client.ts";
-import { ownConsole, type OwnConsole } from "./own-console.ts";
-import { startSwapSubjects, type SwapSubject, type SwapSubjects } from "./swap-subjects.ts";
+import { swapConsole, type SwapConsole } from "./swap-console.ts";
+import type { SwapSubject } from "./swap-subjects.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "console-swap-"));
-let own: OwnConsole;
-let subjects: SwapSubjects;
+let served: SwapConsole;
 
 test.beforeAll(async () => {
   test.setTimeout(120_000);
-  subjects = await startSwapSubjects(folder);
-  own = await ownConsole({ data: join(folder, "data") });
-  await own.start();
-  for (const { engine, url } of subjects.all) await ask("POST", "/connections", { engine, name: "swapped", environment: "development", url });
+  served = await swapConsole("console-swap-");
 });
-
-test.afterAll(async () => {
-  await own?.stop();
-  await subjects?.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const ask = <T>(method: string, path: string, body?: unknown): Promise<T> =>
-  rest<T>(method, path, { baseURL: own.baseURL, token: own.token, ...(body === undefined ? {} : { body }) });
-
-interface Job {
-  state: string;
-  endedAt: string | null;
-  progress: { phase?: string };
-  outcome: { word?: string } | null;
-  error: { message: string } | null;
-}
-
-async function ended({ jobId }: { jobId: string }): Promise<Job> {
-  let job: Job | null = null;
-  await expect.poll(async () => (job = await ask<Job>("GET", `/jobs/${jobId}`)).endedAt, { timeout: 60_000, intervals: [50] }).not.toBeNull();
-  return job as unknown as Job;
-}
-
-async function backUp({ engine }: SwapSubject): Promise<string> {
-  const started = await ask<{ jobId: string; backupId: string }>("POST", `/${engine}/backups`, { connection: "swapped" });
-  expect(await ended(started)).toMatchObject({ state: "succeeded" });
-  return started.backupId;
-}
+test.afterAll(async () => served?.stop());
 
 const restore = ({ engine, target }: SwapSubject, backupId: string) =>
-  ask<{ jobId: string }>("POST", `/${engine}/backups/${backupId}/restore`, { connection: "swapped", target, replace: true, confirm: target });
+  served.ask<{ jobId: string }>("POST", `/${engine}/backups/${backupId}/restore`, { connection: "swapped", target, replace: true, confirm: target });
 
 const change = ({ engine, target }: SwapSubject, jobId: string, kind: "undo" | "drop") =>
-  ask<{ jobId: string }>("POST", `/${engine}/restores/${jobId}/${kind}`, { connection: "swapped", confirm: target });
+  served.ask<{ jobId: string }>("POST", `/${engine}/restores/${jobId}/${kind}`, { connection: "swapped", confirm: target });
 
 const engines = ["sqlite", "redis", "postgres", "mongodb"] as const;
-const subjectOf = (engine: (typeof engines)[number]): SwapSubject => subjects.all.find((subject) => subject.engine === engine) as SwapSubject;
 
 for (const engine of engines) {
   test(`${engine}: replaced, undone, put back again, dropped`, async () => {
     test.setTimeout(120_000);
+    const { ask, ended, backUp, subjectOf } = served;
     const subject = subjectOf(engine);
     await subject.write("first");
     const backupId = await backUp(subject);
@@ -99,6 +64,7 @@ for (const engine of engines) {
 
   test(`${engine}: a console that is killed leaves exactly the old or the restored state, and says which`, async () => {
     test.setTimeout(240_000);
+    const { own, ended, backUp, reached, subjectOf } = served;
     const subject = subjectOf(engine);
     await subject.write("first");
     const backupId = await backUp(subject);
@@ -127,16 +93,8 @@ for (const engine of engines) {
         expect(await ended(await change(subject, jobId, "drop"))).toMatchObject({ state: "succeeded" });
       }
       expect(await subject.leftovers(), seen.join("; ")).toEqual([]);
-      expect(readdirSync(join(folder, "data", "backups")).filter((name) => name.includes(".partial"))).toEqual([]);
+      expect(readdirSync(join(served.data, "backups")).filter((name) => name.includes(".partial"))).toEqual([]);
     }
     test.info().annotations.push({ type: "killed at", description: seen.join("; ") });
   });
-}
-
-/** Asks as fast as it can until the job is in this phase, or past it. */
-async function reached(jobId: string, phase: string): Promise<void> {
-  for (;;) {
-    const job = await ask<Job>("GET", `/jobs/${jobId}`);
-    if (job.progress.phase === phase || job.endedAt !== null) return;
-  }
 }
