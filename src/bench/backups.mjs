@@ -1,15 +1,15 @@
 /**
- * Backup and restore through the console beside the engines' own tools, one after the other in one run: wall time and the console's peak
- * memory. `npm run bench backups [engine ...]`; BENCH_MONGODB_URL names the MongoDB to measure (the sandbox one is slow by itself).
+ * Backup and restore through the console beside the engines' own tools, one after the other in one run: wall time and peak memory of both.
+ * `npm run bench backups [engine ...]`; BENCH_MONGODB_URL names the MongoDB to measure (the sandbox one is slow by itself).
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildMongoTools } from "../setup/mongo-tools.mjs";
 import { sleep } from "../setup/processes.mjs";
 import { root } from "../setup/toolchain.mjs";
-import { ITEMS, mebibytes, startBench, table } from "./bench-console.mjs";
+import { ITEMS, mebibytes, peakBytes, ROW_BYTES, startBench, table } from "./bench-console.mjs";
 import { fillAll } from "./bench-data.mjs";
 
 const RUNS = Number(process.env.BENCH_RUNS ?? 3);
@@ -20,9 +20,9 @@ const target = `bench_restored_${process.pid}`;
 
 const bench = await startBench({ mongodbUrl: process.env.BENCH_MONGODB_URL, prepare: (urls) => fillAll(urls, engines) });
 try {
-  const rows = [["", "tool", "console", "ratio", "console peak", "file"]];
+  const rows = [["", "tool", "console", "ratio", "tool peak", "console peak", "file"]];
   for (const engine of engines) rows.push(...(await measure(engine)));
-  process.stdout.write(`\n${ITEMS} items, best of ${RUNS}, tool and console in turns\n`);
+  process.stdout.write(`\n${ITEMS} items${ROW_BYTES > 0 ? ` (rows of ${ROW_BYTES} bytes and more)` : ""}, best of ${RUNS}, tool and console in turns\n`);
   table(rows);
 } finally {
   rmSync(file, { force: true });
@@ -35,11 +35,11 @@ async function measure(engine) {
   const ours = { backup: [], restore: [] };
   for (let run = 0; run < RUNS; run += 1) {
     rmSync(file, { force: true });
-    if (tool.backup) plain.backup.push(timed(tool.backup));
+    if (tool.backup) plain.backup.push(await timed(tool.backup));
     const backup = await job(`/${engine}/backups`, {});
     ours.backup.push(backup);
-    if (tool.restore) plain.restore.push(timed(tool.restore));
-    tool.clear();
+    if (tool.restore) plain.restore.push(await timed(tool.restore));
+    await tool.clear();
     const restored = await job(`/${engine}/backups/${backup.backupId}/restore`, { target: tool.target, confirm: tool.target });
     ours.restore.push(restored);
     if (restored.open !== "main") await bench.api("/connections/remove", { method: "POST", body: JSON.stringify({ id: `${engine}/${restored.open}` }) });
@@ -60,23 +60,29 @@ function line(name, plain, ours) {
     seconds(theirs),
     seconds(mine),
     theirs ? (mine.seconds / theirs.seconds).toFixed(2) : "",
+    theirs ? mebibytes(Math.max(...plain.map(({ peak }) => peak))) : "",
     mebibytes(Math.max(...ours.map(({ peak }) => peak))),
     mine.bytes ? mebibytes(mine.bytes) : "",
   ];
 }
 
-function timed(run) {
+/** @param run answers the peak of what it ran, in bytes */
+async function timed(run) {
   const started = performance.now();
-  run();
-  return { seconds: (performance.now() - started) / 1000 };
+  const peak = await run();
+  return { seconds: (performance.now() - started) / 1000, peak };
 }
 
-/** Runs a tool to its end. @throws Error with what it said */
-function call(command, args, { env = {}, input } = {}) {
-  const result = spawnSync(command, args, { env: { PATH: process.env.PATH, ...env }, input, encoding: "utf8", maxBuffer: 1 << 26 });
-  if (result.error) throw result.error;
-  if (result.status !== 0) throw new Error(`${command}: ${result.stderr}`);
-  return result.stdout;
+/** Runs a tool to its end. @returns its peak in bytes. @throws Error with what it said */
+async function call(command, args, { env = {} } = {}) {
+  const child = spawn(command, args, { env: { PATH: process.env.PATH, ...env }, stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => (said += text));
+  let peak = 0;
+  const watch = setInterval(() => (peak = Math.max(peak, peakBytes(child.pid))), 20);
+  const code = await new Promise((resolve, reject) => void child.on("error", reject).on("close", resolve)).finally(() => clearInterval(watch));
+  if (code !== 0) throw new Error(`${command}: ${said}`);
+  return peak;
 }
 
 /** Starts a job of the console and waits for its end. Seconds are the job's own, from its first step to its last. */
@@ -109,14 +115,12 @@ function tools() {
       restoreName: "pg_restore",
       target,
       backup: () => run("pg_dump", "-Fc", "-f", file, url.pathname.slice(1)),
-      restore() {
-        run("psql", "-qX", "-d", "postgres", "-c", `CREATE DATABASE ${target} TEMPLATE template0`);
-        run("pg_restore", "--exit-on-error", "-d", target, file);
+      async restore() {
+        await run("psql", "-qX", "-d", "postgres", "-c", `CREATE DATABASE ${target} TEMPLATE template0`);
+        return run("pg_restore", "--exit-on-error", "-d", target, file);
       },
       clear: drop,
-      async clearOurs() {
-        call(join(servers.postgres.binDir, "psql"), ["-qX", "-d", "postgres", "-c", `DROP DATABASE IF EXISTS ${target} WITH (FORCE)`], { env });
-      },
+      clearOurs: () => run("psql", "-qX", "-d", "postgres", "-c", `DROP DATABASE IF EXISTS ${target} WITH (FORCE)`),
     };
   }
 
@@ -145,17 +149,17 @@ function tools() {
       backup: () => cli("--rdb", file),
       restore: null,
       clear: () => undefined,
-      clearOurs: async () => void cli("-n", "15", "FLUSHDB"),
+      clearOurs: () => cli("-n", "15", "FLUSHDB"),
     };
   }
 
   function mongodb() {
     const built = engines.includes("mongodb") ? buildMongoTools(root) : { reason: "" };
     const run = (name, ...args) => call(join(built.directory, name), ["--quiet", `--uri=${data.mongodb}`, ...args]);
-    const drop = async () => {
+    const drop = async (name) => {
       const { MongoClient } = await import("mongodb");
       const client = await MongoClient.connect(data.mongodb);
-      await client.db(target).dropDatabase();
+      await client.db(name).dropDatabase();
       await client.close();
     };
     const hasTools = "directory" in built;
@@ -164,11 +168,9 @@ function tools() {
       restoreName: "mongorestore",
       target,
       backup: hasTools ? () => run("mongodump", "--db=bench", "--gzip", `--archive=${file}`) : null,
-      restore: hasTools ? () => run("mongorestore", "--gzip", `--archive=${file}`, "--nsFrom=bench.*", `--nsTo=${target}_tool.*`, "--drop") : null,
-      clear: () => undefined,
-      async clearOurs() {
-        await drop();
-      },
+      restore: hasTools ? () => run("mongorestore", "--gzip", `--archive=${file}`, "--nsFrom=bench.*", `--nsTo=${target}_tool.*`) : null,
+      clear: () => drop(`${target}_tool`),
+      clearOurs: () => drop(target),
     };
   }
 }

@@ -10,6 +10,8 @@ import { memoryFlags } from "../setup/settings.mjs";
 import { ensureToolchain, root } from "../setup/toolchain.mjs";
 
 export const ITEMS = Number(process.env.BENCH_ITEMS ?? 1_000_000);
+/** Bytes put into each row of PostgreSQL and SQLite beside its few columns. */
+export const ROW_BYTES = Number(process.env.BENCH_ROW_BYTES ?? 0);
 const directory = join(root, ".bench");
 
 /** Starts servers and console. @returns {Promise<{servers: object, url: string, api: Function, pid: number, peak: () => number, stop: () => Promise<void>}>} */
@@ -100,9 +102,14 @@ async function startConsole(toolchain, data) {
 }
 
 /** Resident bytes of a process, from /proc. */
-export function residentBytes(pid) {
+export const residentBytes = (pid) => statusBytes(pid, "VmRSS");
+
+/** The most that were resident since it began. */
+export const peakBytes = (pid) => statusBytes(pid, "VmHWM");
+
+function statusBytes(pid, field) {
   try {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
+    return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
   } catch {
     return 0;
   }
