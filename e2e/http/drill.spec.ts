@@ -22,7 +22,7 @@ interface Backup {
   drillError: { message: string } | null;
 }
 
-for (const engine of ["sqlite", "redis", "postgres"] as const) {
+for (const engine of ["sqlite", "redis", "postgres", "mongodb"] as const) {
   test(`${engine}: killed at any step of a drill, nothing of it is left`, async () => {
     test.setTimeout(240_000);
     const { own, ask, ended, backUp, reached, subjectOf } = served;
