@@ -81,7 +81,16 @@ export async function startMongodb({ server, directory, forTests, port: wantedPo
     await unwatch();
     await started.stop();
   };
-  return { port, product: server.product, url: `mongodb://127.0.0.1:${port}/`, stop };
+  return {
+    port,
+    product: server.product,
+    url: `mongodb://127.0.0.1:${port}/`,
+    /** Another one when it was replaced. */
+    get pid() {
+      return started.pid;
+    },
+    stop,
+  };
 }
 
 /** Of what Python's faulthandler wrote: the threads that are in the storage. */

@@ -135,7 +135,8 @@ function mongodbOutage(): Outage {
   let home = { directory: "", remove: async () => {} };
   const started = async (port?: number) => {
     const server = await ensureMongodb({ node: process.execPath, env: process.env }, async () => {});
-    return startMongodb({ server, directory: home.directory, ...(port === undefined ? {} : { port }) });
+    // Nobody watches it: it is killed here.
+    return startMongodb({ server, directory: home.directory, forTests: false, ...(port === undefined ? {} : { port }) });
   };
   return {
     async open(): Promise<Connection> {
