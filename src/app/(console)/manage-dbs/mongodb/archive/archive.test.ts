@@ -257,6 +257,18 @@ describe("the reader", () => {
     }
   });
 
+  it("refuses a cut at every border between records, and at the edges", async () => {
+    const file = archive();
+    let border = 0;
+    const borders = pieces().map((piece) => (border += piece.length));
+    expect(borders.pop()).toBe(file.length);
+    for (const length of [0, 1, 4, ...borders, Math.floor(file.length * 0.3), Math.floor(file.length * 0.95), file.length - 1]) {
+      expect(await refusal(file.subarray(0, length)), `cut at ${length}`).not.toBe("read");
+      // A whole gzip file around half an archive: nothing but the archive itself tells.
+      expect(await refusal(gzipSync(file.subarray(0, length))), `cut at ${length}, compressed`).not.toBe("read");
+    }
+  });
+
   it("stops at a bomb", async () => {
     const zeros = documentOf(15 * 1024 * 1024, 1);
     const bomb = gzipSync(
