@@ -22,6 +22,8 @@ const LINE_BYTES_MAX = 256 * 1024 * 1024;
 const LINE_FEED = 10;
 const FOOTER_START = Buffer.from('{"footer":1,');
 const BATCH_LINES = 200;
+/** Parts of big keys are near a megabyte each, and more once they are taken apart. */
+const BATCH_BYTES = 1024 * 1024;
 
 export interface PortableContent {
   header: PortableHeader;
@@ -44,13 +46,16 @@ interface ReadOptions {
 export async function* readPortable(artefact: Pick<Artefact, "open">, options: ReadOptions = {}): AsyncGenerator<PortableRecord[], PortableContent> {
   const lines = new PortableLines();
   let batch: PortableRecord[] = [];
+  let bytes = 0;
   for await (const line of linesOf(readBackupFile(artefact.open(), options.onBytes))) {
     const record = lines.take(line);
     if (record) batch.push(record);
-    if (batch.length < BATCH_LINES) continue;
+    bytes += line.length;
+    if (batch.length < BATCH_LINES && bytes < BATCH_BYTES) continue;
     throwIfCancelled(options.signal);
     yield batch;
     batch = [];
+    bytes = 0;
   }
   if (batch.length > 0) yield batch;
   return lines.end();
