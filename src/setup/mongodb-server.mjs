@@ -122,7 +122,7 @@ function secantus({ command, path }) {
     command,
     args: (folder, port) => [
       ...["-c", secantusProgram],
-      ...["--host", "127.0.0.1", "--port", String(port), "--storage-path", folder, "--cache-size", "1G", "--log-level", "WARNING"],
+      ...["--host", "127.0.0.1", "--port", String(port), "--storage-path", folder, "--cache-size", "2G", "--log-level", "WARNING"],
     ],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, LC_ALL: "C.UTF-8", ...(path ? { PYTHONPATH: path } : {}) },
   };
