@@ -18,9 +18,12 @@ import { single } from "@/server/single";
 
 type Listed = Omit<BackupRow, "manifest">;
 
-/** Complete, read back, and its file is there with all of its bytes: what can be restored when it is needed. */
+/**
+ * Made by the console, complete, read back, and its file is there with all of its bytes: what can be restored when it is needed. A file
+ * from elsewhere is none: nobody knows whether it is of this database.
+ */
 async function isGood(backup: Listed): Promise<boolean> {
-  if (backup.state !== "complete" || backup.verified_at === null) return false;
+  if (backup.origin !== "console" || backup.state !== "complete" || backup.verified_at === null) return false;
   return (await artefactBytes(artefactPath(backup.file_name)).catch(() => null)) === backup.bytes;
 }
 

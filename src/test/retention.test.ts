@@ -37,15 +37,17 @@ describe("deleting by hand", () => {
     expect(await controlPlane().selectFrom("settings").select("key").where("key", "like", "removed%").execute()).toEqual([]);
   });
 
-  test("is refused for the last good one: a failed, an unverified and one without its file do not count", async () => {
+  test("is refused for the last good one: a failed, an unverified, one without its file and one from elsewhere do not count", async () => {
     await removeAll();
     const [last, failed, unverified, lost] = [await shop.complete(), await shop.complete(), await shop.complete(), await shop.complete()];
+    const uploaded = await shop.complete();
+    await controlPlane().updateTable("backups").set({ origin: "upload" }).where("id", "=", uploaded.id).execute();
     await updateBackup(failed.id, { state: "failed" });
     await updateBackup(unverified.id, { verified_at: null });
     rmSync(artefactPath(lost.file_name));
     expect(await codeOf(removeBackup(last.id))).toBe("CONFLICT");
     expect(filesOf(last.file_name)).toHaveLength(2);
-    for (const { id } of [failed, unverified, lost]) await removeBackup(id);
+    for (const { id } of [failed, unverified, lost, uploaded]) await removeBackup(id);
     expect(await ids()).toEqual([last.id]);
   });
 
