@@ -38,6 +38,7 @@ const BackupMenu = dynamic(() => import("@/backups/backup-menu").then((module) =
   ssr: false,
   loading: () => <span className="size-7 shrink-0" />,
 });
+const RemovedBackups = dynamic(() => import("@/backups/removed-backups").then((module) => module.RemovedBackups), { ssr: false });
 const UploadPanel = dynamic(() => import("@/backups/upload-panel").then((module) => module.UploadPanel), { ssr: false });
 
 const SHOW = ["all", "verified", "proved", "failed"] as const;
@@ -94,10 +95,15 @@ export function BackupsPanel({ engine, connection, environment, may, uploadBytes
   );
 }
 
-/** The backups of every connection one may see. */
+/** The backups of every connection one may see; for admins also those whose connection is no more. */
 export function AllBackupsPanel({ may }: { may: BackupRights }) {
   const query = trpc.backups.list.useQuery({ limit: 200 }, { refetchInterval: REFRESH_MS, ...PASSIVE });
-  return <BackupsView query={query} backups={query.data?.backups} may={may} action={null} running={null} withConnection />;
+  return (
+    <>
+      <BackupsView query={query} backups={query.data?.backups} may={may} action={null} running={null} withConnection />
+      {may.administer ? <RemovedBackups /> : null}
+    </>
+  );
 }
 
 interface BackupsViewProps {
