@@ -37,7 +37,12 @@ async function onServer<T>(work: (client: MongoClient) => Promise<T>): Promise<T
 test("a server that does not answer is replaced and has its data", async ({ skip }) => {
   if (!server) return skip("a real mongod is not watched");
   const first = processId();
-  await onServer((client) => client.db("watched").collection<{ _id: number }>("one").insertOne({ _id: 1 }, { writeConcern: { j: true } }));
+  await onServer((client) =>
+    client
+      .db("watched")
+      .collection<{ _id: number }>("one")
+      .insertOne({ _id: 1 }, { writeConcern: { j: true } }),
+  );
   process.kill(first, "SIGSTOP");
   await expect.poll(processId, { timeout: 40_000, interval: 100 }).not.toBe(first);
   expect(await onServer((client) => client.db("watched").collection("one").countDocuments())).toBe(1);

@@ -169,7 +169,9 @@ describe("a restore", () => {
       ...shop.engine,
       async stage(...args) {
         const staged = await shop.engine.stage(...args);
-        await new Promise<void>((resolve) => args[3].signal.addEventListener("abort", () => resolve()));
+        const { signal } = args[3];
+        // It may have been cancelled while it was staged.
+        if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
         return staged;
       },
     };

@@ -24,7 +24,7 @@ export async function sqliteConsole() {
   const backup = async (id: string) => controlPlane().selectFrom("backups").selectAll().where("id", "=", id).executeTakeFirstOrThrow();
   /** Waits until the job has ended. */
   async function ended(id: string) {
-    for (let waited = 0; waited < 8_000; waited += 10) {
+    for (let waited = 0; waited < 30_000; waited += 10) {
       const row = await job(id);
       if (row.ended_at !== null) return row;
       await delay(10);
