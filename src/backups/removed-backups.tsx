@@ -3,7 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
 import dynamic from "next/dynamic";
 import Link from "next/link";
-import { useState } from "react";
+import { type RefObject, useEffect, useRef, useState } from "react";
 import { BackupBadges } from "@/backups/backup-badges";
 import type { BackupSummary } from "@/backups/backups.schema";
 import { EngineMark } from "@/components/engine-mark";
@@ -32,6 +32,7 @@ export function RemovedBackups() {
   const [asked, setAsked] = useState<{ backup: BackupSummary; isOpen: boolean } | null>(null);
   const error = list.error as ReadableError | null;
   const backups = list.data?.pages.flatMap((page) => page.backups) ?? [];
+  const panel = useFocusAfter(asked !== null, backups.length);
   return (
     <>
       {error && !list.data ? (
@@ -41,7 +42,7 @@ export function RemovedBackups() {
         </Panel>
       ) : null}
       {backups.length > 0 ? (
-        <Panel aria-label={TITLE}>
+        <Panel ref={panel} tabIndex={-1} aria-label={TITLE} className="-outline-offset-2">
           <PanelHead title={TITLE} badge={<CountBadge>{list.hasNextPage ? `${backups.length}+` : backups.length}</CountBadge>} />
           <p className="border-b border-line px-4 py-2.5 text-fg-2">
             <Link href="/settings/connections" className="text-accent-text underline">
@@ -83,6 +84,18 @@ function useRemovedBackups() {
     staleTime: 0,
     refetchInterval: REFRESH_MS,
   });
+}
+
+/** The row that was deleted took the focus with it: the panel has it then, so that the keyboard goes on from there. */
+function useFocusAfter(isDeleting: boolean, count: number): RefObject<HTMLElement | null> {
+  const panel = useRef<HTMLElement>(null);
+  const last = useRef(count);
+  useEffect(() => {
+    const isFewer = count < last.current;
+    last.current = count;
+    if (isDeleting && isFewer && document.activeElement === document.body) panel.current?.focus({ preventScroll: true });
+  }, [isDeleting, count]);
+  return panel;
 }
 
 function RemovedTable({ backups, onDelete }: { backups: readonly BackupSummary[]; onDelete: (backup: BackupSummary) => void }) {
