@@ -1,6 +1,5 @@
 "use client";
 import { FileUp } from "lucide-react";
-import dynamic from "next/dynamic";
 import Link from "next/link";
 import { parseAsStringLiteral, useQueryState } from "nuqs";
 import { useEffect, useState } from "react";
@@ -11,6 +10,7 @@ import type { BackupRights } from "@/backups/rights";
 import { timelineOf } from "@/backups/timeline-of";
 import type { BackupSummary } from "@/backups/backups.schema";
 import { EngineMark } from "@/components/engine-mark";
+import { later } from "@/components/later";
 import { QueryError } from "@/components/query-error";
 import { CountBadge, type Environment } from "@/components/ui/badge";
 import { Button, ButtonLink } from "@/components/ui/button";
@@ -24,22 +24,20 @@ import { ENGINES, type EngineId } from "@/engines";
 import { capitalised, formatBytes, formatCount, formatCounted, formatDuration } from "@/lib/format";
 import { PASSIVE, trpc } from "@/trpc/client";
 
-const BackupTimeline = dynamic(() => import("@/components/ui/timeline").then((module) => module.BackupTimeline), {
-  ssr: false,
+const BackupTimeline = later(() => import("@/components/ui/timeline").then((module) => module.BackupTimeline), {
   loading: () => <div className="h-24" />,
 });
-const TimelineLegend = dynamic(() => import("@/components/ui/timeline").then((module) => module.TimelineLegend), { ssr: false });
+const TimelineLegend = later(() => import("@/components/ui/timeline").then((module) => module.TimelineLegend));
 const loadRunningJob = () => import("@/backups/running-job");
-const RunningJob = dynamic(() => loadRunningJob().then((module) => module.RunningJob), { ssr: false });
+const RunningJob = later(() => loadRunningJob().then((module) => module.RunningJob));
 
-const ScheduleLine = dynamic(() => import("@/backups/schedule-line").then((module) => module.ScheduleLine), { ssr: false });
-const BesideBackups = dynamic(() => import("@/backups/beside-backups").then((module) => module.BesideBackups), { ssr: false });
-const BackupMenu = dynamic(() => import("@/backups/backup-menu").then((module) => module.BackupMenu), {
-  ssr: false,
+const ScheduleLine = later(() => import("@/backups/schedule-line").then((module) => module.ScheduleLine));
+const BesideBackups = later(() => import("@/backups/beside-backups").then((module) => module.BesideBackups));
+const BackupMenu = later(() => import("@/backups/backup-menu").then((module) => module.BackupMenu), {
   loading: () => <span className="size-7 shrink-0" />,
 });
-const RemovedBackups = dynamic(() => import("@/backups/removed-backups").then((module) => module.RemovedBackups), { ssr: false });
-const UploadPanel = dynamic(() => import("@/backups/upload-panel").then((module) => module.UploadPanel), { ssr: false });
+const RemovedBackups = later(() => import("@/backups/removed-backups").then((module) => module.RemovedBackups));
+const UploadPanel = later(() => import("@/backups/upload-panel").then((module) => module.UploadPanel));
 
 const SHOW = ["all", "verified", "proved", "failed"] as const;
 const REFRESH_MS = 10_000;

@@ -1,15 +1,15 @@
 "use client";
-import dynamic from "next/dynamic";
 import { useApprovals } from "@/backups/use-approval";
 import { useKeptRestores } from "@/backups/use-kept-restore";
 import { ErrorNote } from "@/components/error-note";
+import { later } from "@/components/later";
 import type { Environment } from "@/components/ui/badge";
 import type { EngineId } from "@/engines";
 
 /** Their place is kept while they come: the list below must not jump. */
 const place = () => <div className="h-24" />;
-const WaitingApprovals = dynamic(() => import("@/backups/waiting-approvals").then((module) => module.WaitingApprovals), { ssr: false, loading: place });
-const KeptRestores = dynamic(() => import("@/backups/kept-restores").then((module) => module.KeptRestores), { ssr: false, loading: place });
+const WaitingApprovals = later(() => import("@/backups/waiting-approvals").then((module) => module.WaitingApprovals), { loading: place });
+const KeptRestores = later(() => import("@/backups/kept-restores").then((module) => module.KeptRestores), { loading: place });
 
 interface BesideBackupsProps {
   engine: EngineId;

@@ -1,11 +1,11 @@
 "use client";
 import { RotateCw, Trash2, Undo2 } from "lucide-react";
-import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useState } from "react";
 import type { SwapView } from "@/backups/backups.schema";
 import type { KeptAction } from "@/backups/kept-restore-dialog";
 import { isChangeable, isUnderWay, useKeptRestores } from "@/backups/use-kept-restore";
+import { later } from "@/components/later";
 import { CountBadge, type Environment, StateBadge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Note } from "@/components/ui/note";
@@ -16,8 +16,8 @@ import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow
 import type { EngineId } from "@/engines";
 import { formatBytes } from "@/lib/format";
 
-const KeptRestoreDialog = dynamic(() => import("@/backups/kept-restore-dialog").then((module) => module.KeptRestoreDialog), { ssr: false });
-const RunningJob = dynamic(() => import("@/backups/running-job").then((module) => module.RunningJob), { ssr: false });
+const KeptRestoreDialog = later(() => import("@/backups/kept-restore-dialog").then((module) => module.KeptRestoreDialog));
+const RunningJob = later(() => import("@/backups/running-job").then((module) => module.RunningJob));
 
 interface KeptRestoresProps {
   engine: EngineId;

@@ -1,13 +1,13 @@
 "use client";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
-import dynamic from "next/dynamic";
 import Link from "next/link";
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { BackupBadges } from "@/backups/backup-badges";
 import type { BackupSummary } from "@/backups/backups.schema";
 import { EngineMark } from "@/components/engine-mark";
 import { ErrorNote } from "@/components/error-note";
+import { later } from "@/components/later";
 import { QueryError, type ReadableError } from "@/components/query-error";
 import { CountBadge } from "@/components/ui/badge";
 import { LoadMore } from "@/components/ui/load-more";
@@ -20,7 +20,7 @@ import { ENGINES } from "@/engines";
 import { formatBytes } from "@/lib/format";
 import { trpc } from "@/trpc/client";
 
-const ConfirmGrave = dynamic(() => import("@/backups/confirm-grave").then((module) => module.ConfirmGrave), { ssr: false });
+const ConfirmGrave = later(() => import("@/backups/confirm-grave").then((module) => module.ConfirmGrave));
 
 const TITLE = "Backups of removed connections";
 const PAGE_BACKUPS = 50;

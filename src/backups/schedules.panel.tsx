@@ -1,6 +1,5 @@
 "use client";
 import { CalendarClock, CalendarOff, Plus } from "lucide-react";
-import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useState } from "react";
 import { backupsHref } from "@/backups/backup-href";
@@ -9,6 +8,7 @@ import type { BackupRights } from "@/backups/rights";
 import type { Schedule } from "@/backups/schedules.schema";
 import { TwoPersons } from "@/backups/two-persons";
 import { WaitingApprovals } from "@/backups/waiting-approvals";
+import { later } from "@/components/later";
 import { QueryError, type ReadableError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import { Badge, CountBadge, type Environment, StateBadge } from "@/components/ui/badge";
@@ -23,7 +23,7 @@ import { useToast } from "@/components/ui/toast";
 import type { EngineId } from "@/engines";
 import { PASSIVE, trpc } from "@/trpc/client";
 
-const ScheduleForm = dynamic(() => import("@/backups/schedule-form").then((module) => module.ScheduleForm), { ssr: false });
+const ScheduleForm = later(() => import("@/backups/schedule-form").then((module) => module.ScheduleForm));
 const REFRESH_MS = 10_000;
 
 interface SchedulesPanelProps {

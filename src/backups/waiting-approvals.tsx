@@ -1,8 +1,8 @@
 "use client";
-import dynamic from "next/dynamic";
 import { useState } from "react";
 import type { Approval } from "@/backups/approvals.schema";
 import { useApprovals } from "@/backups/use-approval";
+import { later } from "@/components/later";
 import { Avatar } from "@/components/ui/avatar";
 import { CountBadge, type Environment, StateBadge } from "@/components/ui/badge";
 import { Button, ButtonLink } from "@/components/ui/button";
@@ -13,7 +13,7 @@ import type { EngineId } from "@/engines";
 import { formatCounted } from "@/lib/format";
 import { trpc } from "@/trpc/client";
 
-const ConfirmGrave = dynamic(() => import("@/backups/confirm-grave").then((module) => module.ConfirmGrave), { ssr: false });
+const ConfirmGrave = later(() => import("@/backups/confirm-grave").then((module) => module.ConfirmGrave));
 
 interface WaitingApprovalsProps {
   engine: EngineId;

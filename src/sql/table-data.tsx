@@ -1,11 +1,11 @@
 "use client";
 import { skipToken, useInfiniteQuery } from "@tanstack/react-query";
-import dynamic from "next/dynamic";
 import { useQueryStates } from "nuqs";
 import { useMemo, useState } from "react";
 import { createPortal } from "react-dom";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
 import { type GridPreferences, noPreferences } from "@/components/data-grid/grid-types";
+import { later } from "@/components/later";
 import { QueryError } from "@/components/query-error";
 import { Kbd } from "@/components/ui/kbd";
 import { Button } from "@/components/ui/button";
@@ -17,9 +17,9 @@ import { tableState } from "@/sql/table-state";
 import type { Cell, Column, TableSummary } from "@/sql/tables.schema";
 import { trpc } from "@/trpc/client";
 
-const DataGrid = dynamic(() => import("@/components/data-grid/data-grid").then((module) => module.DataGrid), { ssr: false, loading: () => <GridSkeleton /> });
-const RowInspector = dynamic(() => import("@/components/data-grid/row-inspector").then((module) => module.RowInspector), { ssr: false });
-const ColumnChooser = dynamic(() => import("@/components/data-grid/column-chooser").then((module) => module.ColumnChooser), { ssr: false });
+const DataGrid = later(() => import("@/components/data-grid/data-grid").then((module) => module.DataGrid), { loading: () => <GridSkeleton /> });
+const RowInspector = later(() => import("@/components/data-grid/row-inspector").then((module) => module.RowInspector));
+const ColumnChooser = later(() => import("@/components/data-grid/column-chooser").then((module) => module.ColumnChooser));
 
 interface TableDataProps {
   engine: SqlEngine;

@@ -1,7 +1,7 @@
 "use client";
 import { Eye, Table2 } from "lucide-react";
-import dynamic from "next/dynamic";
 import { parseAsString, parseAsStringLiteral, useQueryState } from "nuqs";
+import { later } from "@/components/later";
 import { ObjectList } from "@/components/object-list";
 import { QueryError } from "@/components/query-error";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
@@ -12,8 +12,8 @@ import type { TableSummary } from "@/sql/tables.schema";
 import { trpc } from "@/trpc/client";
 
 const loading = () => <GridSkeleton />;
-const TableData = dynamic(() => import("@/sql/table-data").then((module) => module.TableData), { ssr: false, loading });
-const TableSchemaView = dynamic(() => import("@/sql/table-schema-view").then((module) => module.TableSchemaView), { ssr: false, loading });
+const TableData = later(() => import("@/sql/table-data").then((module) => module.TableData), { loading });
+const TableSchemaView = later(() => import("@/sql/table-schema-view").then((module) => module.TableSchemaView), { loading });
 
 interface TablesPanelProps {
   engine: SqlEngine;

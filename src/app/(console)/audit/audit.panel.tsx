@@ -1,8 +1,8 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { useQueryStates } from "nuqs";
 import { useMemo, useState } from "react";
+import { later } from "@/components/later";
 import { QueryError } from "@/components/query-error";
 import { LoadMore } from "@/components/ui/load-more";
 import { PageBody, PageHeader } from "@/components/ui/page-header";
@@ -14,12 +14,11 @@ import { trpc } from "@/trpc/client";
 import { type AuditState, auditParsers, filtersOf } from "./audit.state";
 
 /** Its place is kept, so that nothing moves when it comes. */
-const AuditFilterBar = dynamic(() => import("./audit-filter-bar").then((module) => module.AuditFilterBar), {
-  ssr: false,
+const AuditFilterBar = later(() => import("./audit-filter-bar").then((module) => module.AuditFilterBar), {
   loading: () => <div className="h-8" />,
 });
-const AuditTable = dynamic(() => import("./audit-table").then((module) => module.AuditTable), { ssr: false, loading: () => <TableSkeleton columns={7} /> });
-const ChainControls = dynamic(() => import("./chain-controls").then((module) => module.ChainControls), { ssr: false });
+const AuditTable = later(() => import("./audit-table").then((module) => module.AuditTable), { loading: () => <TableSkeleton columns={7} /> });
+const ChainControls = later(() => import("./chain-controls").then((module) => module.ChainControls));
 
 export function AuditPanel() {
   const [state, setState] = useQueryStates(auditParsers);

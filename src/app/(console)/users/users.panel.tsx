@@ -1,9 +1,9 @@
 "use client";
 
 import { Plus } from "lucide-react";
-import dynamic from "next/dynamic";
 import { parseAsStringLiteral, useQueryState } from "nuqs";
 import { useState } from "react";
+import { later } from "@/components/later";
 import { QueryError } from "@/components/query-error";
 import { Button } from "@/components/ui/button";
 import { PageBody, PageHeader } from "@/components/ui/page-header";
@@ -13,11 +13,11 @@ import { Tabs } from "@/components/ui/tabs";
 import { formatCounted } from "@/lib/format";
 import { trpc } from "@/trpc/client";
 
-const PeopleTable = dynamic(() => import("./people-table").then((module) => module.PeopleTable), { ssr: false, loading: () => <TableSkeleton columns={6} /> });
-const AddUser = dynamic(() => import("./add-user").then((module) => module.AddUser), { ssr: false });
-const GrantMatrix = dynamic(() => import("./grant-matrix").then((module) => module.GrantMatrix), { ssr: false });
-const AllSessions = dynamic(() => import("./sessions-table").then((module) => module.AllSessions), { ssr: false });
-const AllTokens = dynamic(() => import("./tokens-table").then((module) => module.AllTokens), { ssr: false });
+const PeopleTable = later(() => import("./people-table").then((module) => module.PeopleTable), { loading: () => <TableSkeleton columns={6} /> });
+const AddUser = later(() => import("./add-user").then((module) => module.AddUser));
+const GrantMatrix = later(() => import("./grant-matrix").then((module) => module.GrantMatrix));
+const AllSessions = later(() => import("./sessions-table").then((module) => module.AllSessions));
+const AllTokens = later(() => import("./tokens-table").then((module) => module.AllTokens));
 
 const VIEWS = ["people", "rights", "sessions", "tokens"] as const;
 

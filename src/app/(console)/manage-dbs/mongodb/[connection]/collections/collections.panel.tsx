@@ -1,9 +1,9 @@
 "use client";
 import { Clock, Eye, FileJson } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useQueryStates } from "nuqs";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
+import { later } from "@/components/later";
 import { QueryError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import { Select } from "@/components/ui/select";
@@ -13,17 +13,15 @@ import { trpc, type RouterOutputs } from "@/trpc/client";
 import { collectionHref, collectionsState } from "./collections.state";
 
 const loading = () => <GridSkeleton />;
-const CollectionToolbar = dynamic(() => import("./collection-toolbar").then((module) => module.CollectionToolbar), {
-  ssr: false,
+const CollectionToolbar = later(() => import("./collection-toolbar").then((module) => module.CollectionToolbar), {
   loading: () => <div className="h-11" />,
 });
-const ObjectList = dynamic(() => import("@/components/object-list").then((module) => module.ObjectList), {
-  ssr: false,
+const ObjectList = later(() => import("@/components/object-list").then((module) => module.ObjectList), {
   loading: () => <div className="h-56 shrink-0 border-line bg-surface md:h-auto md:w-54 md:border-r" />,
 });
-const Documents = dynamic(() => import("./documents").then((module) => module.Documents), { ssr: false, loading });
-const IndexesView = dynamic(() => import("./indexes-view").then((module) => module.IndexesView), { ssr: false, loading });
-const SchemaView = dynamic(() => import("./schema-view").then((module) => module.SchemaView), { ssr: false, loading });
+const Documents = later(() => import("./documents").then((module) => module.Documents), { loading });
+const IndexesView = later(() => import("./indexes-view").then((module) => module.IndexesView), { loading });
+const SchemaView = later(() => import("./schema-view").then((module) => module.SchemaView), { loading });
 
 type CollectionList = RouterOutputs["mongodb"]["collections"]["list"];
 export type CollectionSummary = CollectionList["collections"][number];

@@ -1,7 +1,7 @@
 "use client";
-import dynamic from "next/dynamic";
 import { useQueryStates } from "nuqs";
 import { GridSkeleton } from "@/components/data-grid/grid-skeleton";
+import { later } from "@/components/later";
 import { QueryError } from "@/components/query-error";
 import { Button } from "@/components/ui/button";
 import { Kbd } from "@/components/ui/kbd";
@@ -16,7 +16,7 @@ import { findErrorOf } from "./find-error";
 import { SchemaColumn } from "./schema-column";
 import { DOCUMENTS_HELD_MAX, useDocuments } from "./use-documents";
 
-const DocumentsTable = dynamic(() => import("./documents-table").then((module) => module.DocumentsTable), { ssr: false, loading: () => <GridSkeleton /> });
+const DocumentsTable = later(() => import("./documents-table").then((module) => module.DocumentsTable), { loading: () => <GridSkeleton /> });
 
 interface DocumentsProps {
   address: CollectionAddress;

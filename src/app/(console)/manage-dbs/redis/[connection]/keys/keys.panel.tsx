@@ -1,8 +1,8 @@
 "use client";
 import { KeyRound } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useQueryStates } from "nuqs";
 import { useCallback, useState } from "react";
+import { later } from "@/components/later";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import type { Environment } from "@/components/ui/badge";
 import { classNames } from "@/components/ui/class-names";
@@ -18,9 +18,9 @@ const loading = () => (
     <LinesSkeleton lines={8} />
   </div>
 );
-const KeyList = dynamic(() => import("./key-list").then((module) => module.KeyList), { ssr: false, loading });
-const KeyView = dynamic(() => import("./key-view").then((module) => module.KeyView), { ssr: false, loading });
-const PopularKeys = dynamic(() => import("./popular-keys").then((module) => module.PopularKeys), { ssr: false, loading });
+const KeyList = later(() => import("./key-list").then((module) => module.KeyList), { loading });
+const KeyView = later(() => import("./key-view").then((module) => module.KeyView), { loading });
+const PopularKeys = later(() => import("./popular-keys").then((module) => module.PopularKeys), { loading });
 
 interface KeysPanelProps {
   connection: string;
