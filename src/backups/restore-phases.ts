@@ -1,5 +1,5 @@
 import type { JobView } from "@/backups/backups.schema";
-import type { Phase } from "@/components/ui/stepper";
+import type { Phase } from "@/components/ui/phases";
 import { jobShare } from "@/lib/job-words";
 import { formatShare } from "@/lib/format";
 

@@ -8,10 +8,10 @@ import { useKeptRestores } from "@/backups/use-kept-restore";
 import { Avatar } from "@/components/ui/avatar";
 import { CountBadge, type Environment } from "@/components/ui/badge";
 import { ButtonLink, TextLink } from "@/components/ui/button";
-import { ResultBanner } from "@/components/ui/note";
+import { ResultBanner } from "@/components/ui/result-banner";
 import { ListRow, Panel, PanelBody, PanelFoot, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
-import { PhaseList } from "@/components/ui/stepper";
+import { PhaseList } from "@/components/ui/phases";
 import { ENGINES, type EngineId } from "@/engines";
 import { capitalised, formatCount, formatCounted, formatDuration } from "@/lib/format";
 

@@ -7,7 +7,7 @@ import { Button, TextLink } from "@/components/ui/button";
 import { Panel, PanelHead } from "@/components/ui/panel";
 import { Progress } from "@/components/ui/progress";
 import { RelativeTime } from "@/components/ui/relative-time";
-import { type Phase, PhaseStrip } from "@/components/ui/stepper";
+import { type Phase, PhaseStrip } from "@/components/ui/phases";
 import { useToast } from "@/components/ui/toast";
 import { formatBytes, formatCount, formatShare } from "@/lib/format";
 import { jobShare } from "@/lib/job-words";

@@ -1,17 +1,17 @@
 "use client";
-import dynamic from "next/dynamic";
 import { backupHref } from "@/backups/backup-href";
 import { outcomeOf } from "@/backups/restore-outcome";
+import { later } from "@/components/later";
 import { ButtonLink } from "@/components/ui/button";
-import { ResultBanner } from "@/components/ui/note";
+import { ResultBanner } from "@/components/ui/result-banner";
 import { LinesSkeleton } from "@/components/ui/skeleton";
 import { ENGINES, type EngineId } from "@/engines";
 import { capitalised, formatCounted } from "@/lib/format";
 import { jobText } from "@/lib/job-words";
 import type { RouterOutputs } from "@/trpc/client";
 
-const FailedWord = dynamic(() => import("@/backups/restore-failed").then((module) => module.FailedWord), { loading: () => <LinesSkeleton lines={2} /> });
-const ComparedTable = dynamic(() => import("@/backups/compared-table").then((module) => module.ComparedTable), { loading: () => <LinesSkeleton lines={6} /> });
+const FailedWord = later(() => import("@/backups/restore-failed").then((module) => module.FailedWord), { loading: () => <LinesSkeleton lines={2} /> });
+const ComparedTable = later(() => import("@/backups/compared-table").then((module) => module.ComparedTable), { loading: () => <LinesSkeleton lines={6} /> });
 
 type Job = RouterOutputs["jobs"]["get"];
 
