@@ -1,6 +1,6 @@
 "use client";
 import { QueryClientProvider, type QueryClient } from "@tanstack/react-query";
-import { httpBatchStreamLink, httpSubscriptionLink, splitLink } from "@trpc/client";
+import { httpBatchStreamLink, splitLink } from "@trpc/client";
 import { createTRPCReact } from "@trpc/react-query";
 import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 import { useState, type ReactNode } from "react";
@@ -28,13 +28,9 @@ export function TrpcProvider({ children }: { children: ReactNode }) {
       links: [
         noAnswerLink,
         splitLink({
-          condition: (operation) => operation.type === "subscription",
-          true: httpSubscriptionLink({ url: url() }),
-          false: splitLink({
-            condition: (operation) => operation.context["passive"] === true,
-            true: httpBatchStreamLink({ url: url(), maxItems: 10, headers: { "x-console": "1", "x-console-passive": "1" } }),
-            false: httpBatchStreamLink({ url: url(), maxItems: 10, headers: { "x-console": "1" } }),
-          }),
+          condition: (operation) => operation.context["passive"] === true,
+          true: httpBatchStreamLink({ url: url(), maxItems: 10, headers: { "x-console": "1", "x-console-passive": "1" } }),
+          false: httpBatchStreamLink({ url: url(), maxItems: 10, headers: { "x-console": "1" } }),
         }),
       ],
     }),
