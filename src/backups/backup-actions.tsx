@@ -1,12 +1,12 @@
 "use client";
 import { BadgeCheck, FileJson, GitCompareArrows, ListTree, Star, Trash2 } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { type ReactNode, useRef, useState } from "react";
 import { backupsHref } from "@/backups/backup-href";
 import type { BackupDetail } from "@/backups/backups.schema";
 import type { BackupRights } from "@/backups/rights";
 import { useBackupActions } from "@/backups/use-backup-actions";
+import { later } from "@/components/later";
 import type { Environment } from "@/components/ui/badge";
 import { Button, ButtonLink } from "@/components/ui/button";
 import { Panel, PanelBody, PanelHead } from "@/components/ui/panel";
@@ -15,9 +15,9 @@ import { useToast } from "@/components/ui/toast";
 import { formatBytes } from "@/lib/format";
 import { trpc } from "@/trpc/client";
 
-const ConfirmGrave = dynamic(() => import("@/backups/confirm-grave").then((module) => module.ConfirmGrave), { ssr: false });
+const ConfirmGrave = later(() => import("@/backups/confirm-grave").then((module) => module.ConfirmGrave));
 
-interface BackupActionsProps {
+export interface BackupActionsProps {
   backup: BackupDetail;
   connection: string;
   environment: Environment;

@@ -1,9 +1,8 @@
 "use client";
 import { ArrowLeft, Download, FolderOpen, RotateCcw } from "lucide-react";
-import dynamic from "next/dynamic";
 import { parseAsBoolean, parseAsString, useQueryState } from "nuqs";
 import { useState } from "react";
-import { BackupActions } from "@/backups/backup-actions";
+import { BackupActionsSkeleton } from "@/backups/backup-actions-skeleton";
 import { BackupBadges } from "@/backups/backup-badges";
 import { backupHref, backupsHref } from "@/backups/backup-href";
 import { BackupObjects } from "@/backups/backup-objects";
@@ -11,6 +10,7 @@ import { Proved, Verified } from "@/backups/backup-proof";
 import type { BackupDetail } from "@/backups/backups.schema";
 import type { BackupRights } from "@/backups/rights";
 import { useBackupActions } from "@/backups/use-backup-actions";
+import { later } from "@/components/later";
 import { QueryError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import type { Environment } from "@/components/ui/badge";
@@ -26,8 +26,9 @@ import { ENGINES, type EngineId } from "@/engines";
 import { capitalised, formatBytes, formatCount, formatDuration } from "@/lib/format";
 import { trpc } from "@/trpc/client";
 
-const RunningJob = dynamic(() => import("@/backups/running-job").then((module) => module.RunningJob), { ssr: false });
-const BackupPeek = dynamic(() => import("@/backups/backup-peek").then((module) => module.BackupPeek), { ssr: false });
+const BackupActions = later(() => import("@/backups/backup-actions").then((module) => module.BackupActions), { loading: BackupActionsSkeleton });
+const RunningJob = later(() => import("@/backups/running-job").then((module) => module.RunningJob));
+const BackupPeek = later(() => import("@/backups/backup-peek").then((module) => module.BackupPeek));
 
 interface BackupDetailProps {
   engine: EngineId;

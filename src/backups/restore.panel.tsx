@@ -1,7 +1,5 @@
 "use client";
-import { useIsMutating } from "@tanstack/react-query";
-import { ArrowRight, Lock, RotateCcw, UserPlus } from "lucide-react";
-import dynamic from "next/dynamic";
+import { ArrowRight, Lock } from "lucide-react";
 import { parseAsString, useQueryState } from "nuqs";
 import { type ReactNode, useEffect, useState } from "react";
 import { backupHref, backupsHref } from "@/backups/backup-href";
@@ -11,6 +9,7 @@ import type { RestoreChoice } from "@/backups/restore-choice";
 import { RestoreTarget } from "@/backups/restore-target";
 import { ownRequest, useApprovals } from "@/backups/use-approval";
 import { useStepFocus } from "@/backups/use-step-focus";
+import { later } from "@/components/later";
 import { QueryError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import { Button, ButtonLink } from "@/components/ui/button";
@@ -27,10 +26,18 @@ import { trpc } from "@/trpc/client";
 const loading = () => <LinesSkeleton lines={8} />;
 const loadPlan = () => import("@/backups/restore-plan-view");
 const loadConfirm = () => import("@/backups/restore-confirm");
+const loadConfirmButton = () => import("@/backups/restore-confirm-button");
 const loadRun = () => import("@/backups/restore-run");
-const RestorePlanView = dynamic(() => loadPlan().then((module) => module.RestorePlanView), { ssr: false, loading });
-const RestoreConfirm = dynamic(() => loadConfirm().then((module) => module.RestoreConfirm), { ssr: false, loading });
-const RestoreRun = dynamic(() => loadRun().then((module) => module.RestoreRun), { ssr: false, loading });
+const RestorePlanView = later(() => loadPlan().then((module) => module.RestorePlanView), { loading });
+const RestoreConfirm = later(() => loadConfirm().then((module) => module.RestoreConfirm), { loading });
+const RestoreConfirmButton = later(() => loadConfirmButton().then((module) => module.RestoreConfirmButton), {
+  loading: ({ target }) => (
+    <Button disabled className="max-w-full min-w-0 shrink!">
+      <span className="truncate">Restore into {target}</span>
+    </Button>
+  ),
+});
+const RestoreRun = later(() => loadRun().then((module) => module.RestoreRun), { loading });
 
 const STEPS = ["Target", "Plan", "Confirm", "Run"] as const;
 const RUN = 3;
@@ -137,7 +144,7 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
   const [choice, setChoice] = useState<RestoreChoice>({ replace: false, newName: "", objects: null });
   const [typed, setTyped] = useState("");
   // The later steps are here before they are asked for.
-  useEffect(() => void Promise.all([loadPlan(), loadConfirm(), loadRun()]), []);
+  useEffect(() => void Promise.all([loadPlan(), loadConfirm(), loadConfirmButton(), loadRun()]), []);
   const target = choice.replace ? (live?.name ?? "") : choice.newName;
   const plan = trpc[engine].backups.plan.useMutation({ onSuccess: () => setStep(1) });
   const input = {
@@ -214,45 +221,15 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
             </Button>
           ) : null}
           {step === 2 ? (
-            <ConfirmButton target={target} isReplace={choice.replace} approval={isTwoPerson ? (request?.state ?? "none") : null} isTyped={typed === target} />
+            <RestoreConfirmButton
+              target={target}
+              isReplace={choice.replace}
+              approval={isTwoPerson ? (request?.state ?? "none") : null}
+              isTyped={typed === target}
+            />
           ) : null}
         </span>
       </footer>
     </>
-  );
-}
-
-interface ConfirmButtonProps {
-  target: string;
-  isReplace: boolean;
-  /** Where the second person stands; null where one person is enough. */
-  approval: string | null;
-  /** The name of the target is typed. */
-  isTyped: boolean;
-}
-
-function ConfirmButton({ target, isReplace, approval, isTyped }: ConfirmButtonProps) {
-  // Of the form above: nothing else on this step sends anything.
-  const isSending = useIsMutating() > 0;
-  if (approval === "waiting") return <Button disabled>Waiting for a second person</Button>;
-  if (approval !== null && approval !== "approved")
-    return (
-      <Button variant="primary" form="restore-confirm" type="submit" disabled={!isTyped} busy={isSending}>
-        <UserPlus aria-hidden />
-        Ask a second person
-      </Button>
-    );
-  return (
-    <Button
-      variant={isReplace ? "danger" : "primary"}
-      form="restore-confirm"
-      type="submit"
-      disabled={!isTyped}
-      busy={isSending}
-      className="max-w-full min-w-0 shrink!"
-    >
-      {isSending ? null : <RotateCcw aria-hidden />}
-      <span className="truncate">Restore into {target}</span>
-    </Button>
   );
 }

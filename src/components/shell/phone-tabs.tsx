@@ -1,15 +1,15 @@
 "use client";
 
-import { Ellipsis, LogOut, Monitor, Moon, Sun } from "lucide-react";
+import { Ellipsis } from "lucide-react";
 import Link from "next/link";
-import { useState } from "react";
+import { lazy, useState } from "react";
 import type { NavigationEntry, NavigationMarks } from "@/components/shell/navigation";
-import { type Theme, type UserMenuProps, applyTheme } from "@/components/shell/user-menu";
-import { Avatar } from "@/components/ui/avatar";
-import { Button } from "@/components/ui/button";
+import type { UserMenuProps } from "@/components/shell/user-menu";
 import { classNames } from "@/components/ui/class-names";
 import { Dialog } from "@/components/ui/dialog";
-import { Segmented } from "@/components/ui/segmented";
+
+// The dialog waits for it with its own code, and opens in its full height.
+const PhoneMore = lazy(async () => ({ default: (await import("@/components/shell/phone-more")).PhoneMore }));
 
 export interface PhoneTabsProps extends UserMenuProps {
   entries: readonly NavigationEntry[];
@@ -58,56 +58,8 @@ export function PhoneTabs({ entries, area, marks, ...account }: PhoneTabsProps) 
         </button>
       </nav>
       <Dialog open={open} onOpenChange={setOpen} title="More" sheet>
-        <ul className="-mx-2 flex flex-col">
-          {rest.map((entry) => (
-            <li key={entry.href}>
-              <Link
-                href={entry.href}
-                onClick={() => setOpen(false)}
-                aria-current={entry.area === area ? "page" : undefined}
-                className={classNames("flex h-11 items-center gap-3 rounded-lg px-2 text-14", entry.area === area ? "text-accent-text" : "hover:bg-hover")}
-              >
-                <entry.Icon aria-hidden className="size-5 text-fg-2" />
-                {entry.label}
-              </Link>
-            </li>
-          ))}
-        </ul>
-        <Account {...account} />
+        <PhoneMore entries={rest} area={area} onLeave={() => setOpen(false)} {...account} />
       </Dialog>
     </>
-  );
-}
-
-function Account({ user, theme, onThemeChange, onSignOut }: UserMenuProps) {
-  return (
-    <div className="mt-3 flex flex-col gap-3 border-t border-line pt-3">
-      <div className="flex items-center gap-3">
-        <Avatar name={user.name} />
-        <span className="min-w-0 grow">
-          <span className="block truncate font-medium">{user.name}</span>
-          <span className="block text-12 text-fg-3">{user.role}</span>
-        </span>
-        <Button variant="ghost" onClick={onSignOut}>
-          <LogOut aria-hidden />
-          Sign out
-        </Button>
-      </div>
-      <Segmented<Theme>
-        label="Theme"
-        name="phone-theme"
-        value={theme}
-        options={[
-          { value: "light", label: <Sun aria-hidden />, name: "Light" },
-          { value: "dark", label: <Moon aria-hidden />, name: "Dark" },
-          { value: "system", label: <Monitor aria-hidden />, name: "As the system" },
-        ]}
-        onChange={(choice) => {
-          applyTheme(choice);
-          onThemeChange(choice);
-        }}
-        className="self-start"
-      />
-    </div>
   );
 }
