@@ -1,10 +1,15 @@
+import { useEffect } from "react";
 import type { BackupDetail } from "@/backups/backups.schema";
 import { later } from "@/components/later";
 import { Panel, PanelHead } from "@/components/ui/panel";
 import { Segmented } from "@/components/ui/segmented";
 import { formatCount } from "@/lib/format";
 
-const ChosenObjects = later(() => import("@/backups/chosen-objects").then((module) => module.ChosenObjects), { loading: () => <div className="h-84" /> });
+const loadChosen = () => import("@/backups/chosen-objects");
+const ChosenObjects = later(() => loadChosen().then((module) => module.ChosenObjects), {
+  // A search of 45 px, and under it rows of 28 px in a list that ends at 288.
+  loading: ({ objects }) => <div style={{ height: 45 + Math.min(288, 8 + 28 * objects.length) }} />,
+});
 
 interface RestoreObjectsProps {
   objects: BackupDetail["objects"];
@@ -15,6 +20,8 @@ interface RestoreObjectsProps {
 
 /** Everything of a backup, or only some objects of it. */
 export function RestoreObjects({ objects, chosen, onChange }: RestoreObjectsProps) {
+  // Here before it is asked for.
+  useEffect(() => void loadChosen(), []);
   return (
     <Panel>
       <PanelHead
