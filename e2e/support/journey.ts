@@ -48,14 +48,17 @@ export const sha256 = (bytes: Buffer): string => createHash("sha256").update(byt
 
 /** From the section "Backups": a backup whose progress is seen, until it is verified; leaves its page open and answers with its SHA-256. */
 export async function backUp(page: Page, { mayBeQuick = false }: { mayBeQuick?: boolean } = {}): Promise<string> {
-  const badges = page.getByRole("region", { name: "Backups" }).getByText("verified", { exact: true });
+  const list = page.getByRole("region", { name: "Backups" });
+  const badges = list.getByText("verified", { exact: true });
+  // Counted when the list is there, and not the lines that keep its place.
+  await expect(list.getByRole("rowheader").or(list.getByText("No backup yet")).first()).toBeVisible();
   const before = await badges.count();
   const seen = await watchProgress(page);
   await page.getByRole("button", { name: "Back up now" }).first().click();
   await expect(badges).toHaveCount(before + 1, { timeout: 60_000 });
   // A handful of keys is saved before the page has asked once how far it is.
   if (!mayBeQuick) expect(await seen(), "signs of the running backup").not.toEqual([]);
-  await page.getByRole("region", { name: "Backups" }).getByRole("rowheader").first().getByRole("link").click();
+  await list.getByRole("rowheader").first().getByRole("link").click();
   await expect(page.getByRole("heading", { level: 1, name: /^Backup of/ })).toBeVisible();
   await expect(page.getByText("The file was read back whole")).toBeVisible();
   return page.locator("code", { hasText: /^[0-9a-f]{64}$/ }).innerText();
