@@ -51,7 +51,7 @@ export async function backUp(page: Page, { mayBeQuick = false }: { mayBeQuick?: 
   const list = page.getByRole("region", { name: "Backups" });
   const badges = list.getByText("verified", { exact: true });
   // Counted when the list is there, and not the lines that keep its place.
-  await expect(list.getByRole("rowheader").or(list.getByText("No backup yet")).first()).toBeVisible();
+  await expect(list.getByRole("rowheader").or(page.getByText("No backup yet")).first()).toBeVisible();
   const before = await badges.count();
   const seen = await watchProgress(page);
   await page.getByRole("button", { name: "Back up now" }).first().click();
