@@ -7,8 +7,7 @@ import type { BackupRecord } from "./redis.backup-format";
 import type { Claim } from "./redis.backup-marker";
 import { isSent } from "./redis.backup-remove";
 import { readRecords } from "./redis.backup-source";
-import { closeOnCancel } from "./redis.backup-write";
-import { openJobClient, type CommandLine, type RedisClient } from "./redis.client";
+import { closeOnCancel, openJobClient, type CommandLine, type RedisClient } from "./redis.client";
 import { showBytes } from "./redis.codec";
 import { DUMP_FOOTER_BYTES, dumpType } from "./redis.dump";
 import { elementsDigest } from "./redis.dump-elements";
@@ -44,47 +43,71 @@ interface Place {
   saysExpiry: boolean;
 }
 
+/** What is compared with what. */
+export interface Comparison {
+  artefact: Artefact;
+  connection: Connection;
+  context: JobContext;
+}
+
+/**
+ * Opens what is staged, lets `compare` look at every key of the backup, and makes sure that there are no others.
+ * @param open what comparing one database needs
+ * @param compare places by the backup's number of the database; answers how many keys it looked at
+ */
+export async function comparePlaces<P>(
+  { artefact, connection, context }: Comparison,
+  staged: StagedPlace[],
+  { open, compare }: { open: (client: RedisClient, staged: StagedPlace) => Promise<P>; compare: (places: Map<number, P>) => Promise<number> },
+): Promise<void> {
+  context.progress({ phase: "Compare values", bytesTotal: artefact.bytes, bytesDone: 0, itemsDone: 0 });
+  using closing = new DisposableStack();
+  const clients: RedisClient[] = [];
+  const places = new Map<number, P>();
+  for (const one of staged) {
+    const client = closing.use(openJobClient(connection, one.db));
+    closing.use(closeOnCancel(client, context.signal));
+    clients.push(client);
+    places.set(one.claim.from, await open(client, one));
+  }
+  let compared: number;
+  try {
+    compared = await compare(places);
+  } catch (error) {
+    throwIfCancelled(context.signal);
+    throw error;
+  }
+  await assertNothingMore(clients, compared);
+}
+
 /**
  * Compares every key of a staged copy with the backup: value and expiry. Both sides are read in groups of bounded size, the
  * next one from the file while the server answers the one before.
  * @throws CONFLICT naming the first key that differs
  */
-export async function compareStaged(
-  { artefact, connection, context }: { artefact: Artefact; connection: Connection; context: JobContext },
-  staged: StagedPlace[],
-): Promise<{ method: string }> {
-  context.progress({ phase: "Compare values", bytesTotal: artefact.bytes, bytesDone: 0, itemsDone: 0 });
-  using closing = new DisposableStack();
-  const places = new Map<number, Place>();
-  for (const { db, claim } of staged) {
-    const client = closing.use(openJobClient(connection, db));
-    closing.use(closeOnCancel(client, context.signal));
-    places.set(claim.from, { client, claim, saysExpiry: speaks(await client.facts(), 7) });
-  }
+export async function compareStaged(comparison: Comparison, staged: StagedPlace[]): Promise<{ method: string }> {
+  const { artefact, context } = comparison;
   const tally: Tally = { equal: 0, byElements: 0, byType: 0, expired: 0 };
-  let underWay: Promise<void> = Promise.resolve();
-  try {
-    for await (const { place, group } of sentGroups(artefact, { places, context })) {
+  const compared = () => tally.equal + tally.byElements + tally.byType + tally.expired;
+  await comparePlaces<Place>(comparison, staged, {
+    open: async (client, { claim }) => ({ client, claim, saysExpiry: speaks(await client.facts(), 7) }),
+    async compare(places) {
+      let underWay: Promise<void> = Promise.resolve();
+      for await (const { place, group } of sentGroups(artefact, { places, context })) {
+        await underWay;
+        context.progress({ itemsDone: compared() });
+        underWay = compareGroup(place, { group, tally });
+        underWay.catch(() => undefined);
+      }
       await underWay;
-      context.progress({ itemsDone: tally.equal + tally.byElements + tally.byType + tally.expired });
-      underWay = compareGroup(place, { group, tally });
-      underWay.catch(() => undefined);
-    }
-    await underWay;
-  } catch (error) {
-    throwIfCancelled(context.signal);
-    throw error;
-  }
-  const { equal, byElements, byType, expired } = tally;
-  await assertNothingMore(
-    [...places.values()].map(({ client }) => client),
-    equal + byElements + byType + expired,
-  );
+      return compared();
+    },
+  });
   return { method: methodWords(tally) };
 }
 
 /** Keys of the backup were all looked at: there must be no others than the markers. Expired ones may still be counted. */
-export async function assertNothingMore(clients: RedisClient[], compared: number): Promise<void> {
+async function assertNothingMore(clients: RedisClient[], compared: number): Promise<void> {
   let found = 0;
   for (const client of clients) found += asNumber(await client.send("DBSIZE"));
   const more = found - clients.length - compared;

@@ -12,8 +12,7 @@ import { endsKey, recordEnd, recordType, type AnyRecord } from "./redis.backup-r
 import { readKeyRecords, readOrigin } from "./redis.backup-source";
 import { readBulkLimit, sendRestores } from "./redis.backup-send";
 import { chosenTypes, filledDatabases, readPlacements, type Placement } from "./redis.backup-target";
-import { closeOnCancel } from "./redis.backup-write";
-import { openJobClient, type RedisClient } from "./redis.client";
+import { closeOnCancel, openJobClient, type RedisClient } from "./redis.client";
 import { comparePortable } from "./redis.portable-compare";
 import { PORTABLE_FORMAT } from "./redis.portable-format";
 import { assertPortableFits } from "./redis.portable-plan";

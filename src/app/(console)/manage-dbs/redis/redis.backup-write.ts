@@ -2,16 +2,15 @@ import "server-only";
 import { isUtf8 } from "node:buffer";
 import type { ArtefactSink, JobContext, ManifestContent } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
-import { AppError, throwIfCancelled } from "@/server/errors";
-import { writeBackupFile, type BackupFileWriter } from "./redis.backup-file";
+import type { BackupFileWriter } from "./redis.backup-file";
 import { BACKUP_FORMAT, recordPieces, type BackupFooter, type BackupHeader } from "./redis.backup-format";
-import { asideDatabases } from "./redis.backup-marker";
 import { countedObjects, countType, objectName, type TypeCounts } from "./redis.backup-read";
 import { scanRecords, type ScannedRecords } from "./redis.backup-scan";
-import { openJobClient, redisClient, type RedisClient } from "./redis.client";
+import { redisClient, type RedisClient } from "./redis.client";
 import { dumpType, dumpVersion, RDB_VERSION_BEFORE_7 } from "./redis.dump";
+import { eachDatabase, writeKeyByKey, type KeyByKey } from "./redis.key-by-key";
 import { asBuffer, asRecord, type Reply } from "./redis.reply";
-import { databaseCounts, serverFacts, speaks, type DatabaseCount, type InfoFields, type ServerFacts } from "./redis.server-facts";
+import { speaks, type DatabaseCount, type ServerFacts } from "./redis.server-facts";
 
 interface Written {
   counts: TypeCounts;
@@ -23,62 +22,31 @@ interface Written {
 }
 
 /** Scan mode: all logical databases key by key while the server goes on. Works without special rights, is not a snapshot. */
-export async function writeBackup(connection: Connection, sink: ArtefactSink, context: JobContext): Promise<ManifestContent> {
-  using client = openJobClient(connection, 0);
-  using _cancel = closeOnCancel(client, context.signal);
-  const info = await client.info();
-  const facts = serverFacts(info);
-  assertNoCluster(connection, facts);
-  const aside = await asideDatabases(connection, info);
-  const databases = databaseCounts(info).filter(({ db }) => !aside.some((one) => one.db === db));
-  const header = await makeHeader({ client, connection, facts, databases });
-  const file = writeBackupFile(sink.stream());
-  try {
+export function writeBackup(connection: Connection, sink: ArtefactSink, context: JobContext): Promise<ManifestContent> {
+  return writeKeyByKey({ connection, sink, context }, async (run) => {
+    const { facts, databases, file } = run;
+    const header = await makeHeader(run);
     await file.write(`${JSON.stringify(header)}\n`);
-    const written = await writeDatabases({ connection, file, databases, facts, context });
-    await checkSameServer({ client, info });
-    await writeFooter(file, written);
-    const content = describe({ facts, header, written, databases });
-    const skipped = aside.map(({ db }) => ({ name: `db${db}`, reason: "stands aside: a restore of this console uses it" }));
-    return { ...content, skipped: [...content.skipped, ...skipped] };
-  } catch (error) {
-    file.abort(error instanceof Error ? error : new Error(String(error)));
-    throwIfCancelled(context.signal);
-    throw error;
-  }
-}
-
-export function assertNoCluster({ address }: Connection, facts: ServerFacts): void {
-  if (!facts.isCluster) return;
-  throw new AppError("UNSUPPORTED", `${address} is one node of a cluster and holds only a part of the keys`, {
-    fix: "Back up each master of the cluster with redis-cli --cluster backup.",
+    const written = await writeDatabases(run);
+    return async () => {
+      await writeFooter(file, written);
+      return describe({ facts, header, written, databases });
+    };
   });
 }
 
-interface Run {
-  connection: Connection;
-  file: BackupFileWriter;
-  databases: DatabaseCount[];
-  facts: ServerFacts;
-  context: JobContext;
-}
-
-async function writeDatabases({ connection, file, databases, facts, context }: Run): Promise<Written> {
+async function writeDatabases(run: KeyByKey): Promise<Written> {
+  const { facts, file, context } = run;
+  const { signal } = context;
   const written: Written = { counts: new Map(), bytes: new Map(), vanished: new Map(), memoryBytes: new Map(), keys: 0 };
-  const itemsTotal = databases.reduce((sum, database) => sum + database.keys, 0);
-  context.progress({ phase: "Read keys", objectsTotal: databases.length, objectsDone: 0, itemsDone: 0, itemsTotal });
-  for (const [done, { db }] of databases.entries()) {
-    context.progress({ object: `db${db}`, objectsDone: done });
-    using client = openJobClient(connection, db);
-    using _cancel = closeOnCancel(client, context.signal);
-    for await (const batch of scanRecords({ client, facts, db, signal: context.signal })) {
+  await eachDatabase(run, async (client, db) => {
+    for await (const batch of scanRecords({ client, facts, db, signal })) {
       await writeBatch({ file, db, batch, written });
       context.progress({ itemsDone: written.keys });
     }
     const vanished = written.vanished.get(db) ?? 0;
     if (vanished > 0) context.log(`db${db}: ${vanished} keys expired or were deleted before they could be read`);
-  }
-  context.progress({ objectsDone: databases.length });
+  });
   return written;
 }
 
@@ -114,17 +82,7 @@ async function writeFooter(file: BackupFileWriter, written: Written): Promise<vo
   await file.end();
 }
 
-async function makeHeader({
-  client,
-  connection,
-  facts,
-  databases,
-}: {
-  client: RedisClient;
-  connection: Connection;
-  facts: ServerFacts;
-  databases: DatabaseCount[];
-}): Promise<BackupHeader> {
+async function makeHeader({ client, connection, facts, databases }: KeyByKey): Promise<BackupHeader> {
   const functions = await readFunctions(client, facts);
   return {
     format: BACKUP_FORMAT,
@@ -184,14 +142,6 @@ async function probeRdbVersion({
   return null;
 }
 
-/** A server that was restarted or replaced meanwhile may have lost keys that were still to come. */
-export async function checkSameServer({ client, info }: { client: RedisClient; info: InfoFields }): Promise<void> {
-  const now = await client.info();
-  if (now.get("run_id") !== info.get("run_id")) {
-    throw new AppError("CONFLICT", `${client.address} was restarted during the backup`, { fix: "Start the backup again." });
-  }
-}
-
 function describe({
   facts,
   header,
@@ -223,14 +173,6 @@ function describe({
       vanished: total(written.vanished),
     },
   };
-}
-
-/** Ends the client's commands at once when the job is cancelled. */
-export function closeOnCancel(client: RedisClient, signal: AbortSignal): Disposable {
-  throwIfCancelled(signal);
-  const close = () => client.close();
-  signal.addEventListener("abort", close, { once: true });
-  return { [Symbol.dispose]: () => signal.removeEventListener("abort", close) };
 }
 
 function total(numbers: Map<number, number>): number {

@@ -1,7 +1,7 @@
 import "server-only";
 import type { ConnectionOptions } from "node:tls";
 import { Redis } from "ioredis";
-import { AppError } from "@/server/errors";
+import { AppError, throwIfCancelled } from "@/server/errors";
 import type { Connection } from "@/server/connection";
 import { LIMITS } from "@/server/limits";
 import { sendBatch } from "./redis.batch";
@@ -251,4 +251,12 @@ function brokenOr(error: unknown, link: Link, address: string): AppError {
   const isReply = error instanceof Error && error.name === "ReplyError";
   const isTimeout = error instanceof Error && error.message === "Command timed out";
   return redisError(isReply || isTimeout ? error : (link.reason ?? error), { address });
+}
+
+/** Ends the client's commands at once when the job is cancelled. */
+export function closeOnCancel(client: RedisClient, signal: AbortSignal): Disposable {
+  throwIfCancelled(signal);
+  const close = () => client.close();
+  signal.addEventListener("abort", close, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener("abort", close) };
 }

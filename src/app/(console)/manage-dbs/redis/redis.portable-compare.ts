@@ -1,13 +1,9 @@
 import "server-only";
 import type { Artefact, JobContext } from "@/backups/engine";
 import { formatCount } from "@/lib/format";
-import type { Connection } from "@/server/connection";
-import { throwIfCancelled } from "@/server/errors";
-import { assertNothingMore, different, REMAINING_SLACK_MS, type StagedPlace } from "./redis.backup-content";
+import { comparePlaces, different, REMAINING_SLACK_MS, type Comparison, type StagedPlace } from "./redis.backup-content";
 import type { Claim } from "./redis.backup-marker";
 import { isSent } from "./redis.backup-remove";
-import { closeOnCancel } from "./redis.backup-write";
-import { openJobClient } from "./redis.client";
 import { PortableDigest } from "./redis.portable-digest";
 import { portableBytes, type PortableRecord } from "./redis.portable-format";
 import { readPortable } from "./redis.portable-read";
@@ -43,32 +39,21 @@ interface Tally {
  * on both sides, small ones many at a time.
  * @throws CONFLICT naming the first key that differs
  */
-export async function comparePortable(
-  { artefact, connection, context }: { artefact: Artefact; connection: Connection; context: JobContext },
-  staged: StagedPlace[],
-): Promise<{ method: string }> {
-  context.progress({ phase: "Compare values", bytesTotal: artefact.bytes, bytesDone: 0, itemsDone: 0 });
-  using closing = new DisposableStack();
-  const places = new Map<number, Place>();
-  for (const { db, claim } of staged) {
-    const client = closing.use(openJobClient(connection, db));
-    closing.use(closeOnCancel(client, context.signal));
-    const facts = await client.facts();
-    const hasFieldExpiries = await askFieldExpiries(client);
-    const scan: PortableScan = { client, facts, hasFieldExpiries, db, signal: context.signal, tally: newTally() };
-    places.set(claim.from, { scan, claim, saysExpiry: speaks(facts, 7), withCounters: speaks(facts, 7) && countsEntries(artefact) });
-  }
+export async function comparePortable(comparison: Comparison, staged: StagedPlace[]): Promise<{ method: string }> {
+  const { artefact, context } = comparison;
   const tally: Tally = { equal: 0, expired: 0 };
-  try {
-    await compareAll({ artefact, context, places, tally });
-  } catch (error) {
-    throwIfCancelled(context.signal);
-    throw error;
-  }
-  await assertNothingMore(
-    [...places.values()].map(({ scan }) => scan.client),
-    tally.equal + tally.expired,
-  );
+  await comparePlaces<Place>(comparison, staged, {
+    async open(client, { db, claim }) {
+      const facts = await client.facts();
+      const hasFieldExpiries = await askFieldExpiries(client);
+      const scan: PortableScan = { client, facts, hasFieldExpiries, db, signal: context.signal, tally: newTally() };
+      return { scan, claim, saysExpiry: speaks(facts, 7), withCounters: speaks(facts, 7) && countsEntries(artefact) };
+    },
+    async compare(places) {
+      await compareAll({ artefact, context, places, tally });
+      return tally.equal + tally.expired;
+    },
+  });
   const expired = tally.expired > 0 ? `, ${formatCount(tally.expired)} expired meanwhile` : "";
   return { method: `SHA-256 of each element, and the expiry, of ${formatCount(tally.equal)} keys${expired}` };
 }

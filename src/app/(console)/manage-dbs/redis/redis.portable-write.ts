@@ -1,17 +1,14 @@
 import "server-only";
 import type { ArtefactSink, JobContext, ManifestContent } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
-import { throwIfCancelled } from "@/server/errors";
-import { writeBackupFile, type BackupFileWriter } from "./redis.backup-file";
-import { asideDatabases } from "./redis.backup-marker";
+import type { BackupFileWriter } from "./redis.backup-file";
 import { countType, objectName } from "./redis.backup-read";
 import { freshNames } from "./redis.backup-scan";
-import { assertNoCluster, checkSameServer, closeOnCancel, readFunctions } from "./redis.backup-write";
-import { openJobClient } from "./redis.client";
+import { readFunctions } from "./redis.backup-write";
+import { eachDatabase, writeKeyByKey, type KeyByKey } from "./redis.key-by-key";
 import { ascii, PORTABLE_FILE, portableLine, type PortableFooter, type PortableHeader, type PortableRecord } from "./redis.portable-format";
 import { namesOf, portableContent, type PortableContent } from "./redis.portable-read";
 import { askFieldExpiries, newTally, readKeys, type PortableTally } from "./redis.portable-scan";
-import { databaseCounts, serverFacts, type DatabaseCount, type ServerFacts } from "./redis.server-facts";
 
 interface Written extends Pick<PortableContent, "counts" | "bytes"> {
   keys: number;
@@ -19,61 +16,33 @@ interface Written extends Pick<PortableContent, "counts" | "bytes"> {
 }
 
 /** All logical databases as typed values, key by key while the server goes on. Needs no special rights, is not a snapshot. */
-export async function writePortable(connection: Connection, sink: ArtefactSink, context: JobContext): Promise<ManifestContent> {
-  using client = openJobClient(connection, 0);
-  using _cancel = closeOnCancel(client, context.signal);
-  const info = await client.info();
-  const facts = serverFacts(info);
-  assertNoCluster(connection, facts);
-  const aside = await asideDatabases(connection, info);
-  const databases = databaseCounts(info).filter(({ db }) => !aside.some((one) => one.db === db));
-  const hasFieldExpiries = await askFieldExpiries(client);
-  const header: PortableHeader = {
-    format: PORTABLE_FILE,
-    version: 1,
-    mode: "fuzzy",
-    product: facts.product,
-    serverVersion: facts.version,
-    runId: facts.runId,
-    evictionPolicy: facts.evictionPolicy,
-    databases: Object.fromEntries(databases.map(({ db, keys }) => [String(db), keys])),
-    libraries: (await readFunctions(client, facts)).libraries,
-    startedAt: new Date().toISOString(),
-  };
-  const file = writeBackupFile(sink.stream());
-  try {
+export function writePortable(connection: Connection, sink: ArtefactSink, context: JobContext): Promise<ManifestContent> {
+  return writeKeyByKey({ connection, sink, context }, async (run) => {
+    const { client, facts, databases, file } = run;
+    const header: PortableHeader = {
+      format: PORTABLE_FILE,
+      version: 1,
+      mode: "fuzzy",
+      product: facts.product,
+      serverVersion: facts.version,
+      runId: facts.runId,
+      evictionPolicy: facts.evictionPolicy,
+      databases: Object.fromEntries(databases.map(({ db, keys }) => [String(db), keys])),
+      libraries: (await readFunctions(client, facts)).libraries,
+      startedAt: new Date().toISOString(),
+    };
     await file.write(`${ascii(header)}\n`);
-    const written = await writeDatabases({ connection, file, databases, facts, hasFieldExpiries, context });
-    await checkSameServer({ client, info });
-    const footer = await writeFooter(file, written);
-    const content = portableContent({ header, footer, ...written });
-    const skipped = aside.map(({ db }) => ({ name: `db${db}`, reason: "stands aside: a restore of this console uses it" }));
-    return { ...content, skipped: [...content.skipped, ...skipped] };
-  } catch (error) {
-    file.abort(error instanceof Error ? error : new Error(String(error)));
-    throwIfCancelled(context.signal);
-    throw error;
-  }
+    const written = await writeDatabases(run);
+    return async () => portableContent({ header, footer: await writeFooter(file, written), ...written });
+  });
 }
 
-interface Run {
-  connection: Connection;
-  file: BackupFileWriter;
-  databases: DatabaseCount[];
-  facts: ServerFacts;
-  hasFieldExpiries: boolean;
-  context: JobContext;
-}
-
-async function writeDatabases({ connection, file, databases, facts, hasFieldExpiries, context }: Run): Promise<Written> {
-  const written: Written = { counts: new Map(), bytes: new Map(), keys: 0, tallies: new Map() };
-  const itemsTotal = databases.reduce((sum, database) => sum + database.keys, 0);
+async function writeDatabases(run: KeyByKey): Promise<Written> {
+  const { facts, file, context } = run;
   const { signal } = context;
-  context.progress({ phase: "Read keys", objectsTotal: databases.length, objectsDone: 0, itemsDone: 0, itemsTotal });
-  for (const [done, { db }] of databases.entries()) {
-    context.progress({ object: `db${db}`, objectsDone: done });
-    using client = openJobClient(connection, db);
-    using _cancel = closeOnCancel(client, signal);
+  const hasFieldExpiries = await askFieldExpiries(run.client);
+  const written: Written = { counts: new Map(), bytes: new Map(), keys: 0, tallies: new Map() };
+  await eachDatabase(run, async (client, db) => {
     const tally = newTally();
     written.tallies.set(db, tally);
     for await (const names of freshNames({ client, signal })) {
@@ -83,8 +52,7 @@ async function writeDatabases({ connection, file, databases, facts, hasFieldExpi
       }
     }
     logTally(context, db, tally);
-  }
-  context.progress({ objectsDone: databases.length });
+  });
   return written;
 }
 
