@@ -4,38 +4,27 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
 
-import { BSON, MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BSON } from "mongodb";
+import { beforeAll, describe, expect, it } from "vitest";
 
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
-import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
-import { artefactAt, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { artefactAt, sinkAt, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { documentOf, insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { asides, catalogue, fillAwkward, LONG_NAME, rows, testJournal } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
 import { tarOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-tar";
 import { type Artefact, ManifestContent, Peek } from "@/backups/engine";
 import { buildMongoTools } from "@/setup/mongo-tools.mjs";
-import { testConnection } from "@/test/connections";
-import { testServers, uniqueName } from "@/test/servers";
+import { startSuite, type TestDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
+import { testServers } from "@/test/servers";
 
 const engine = mongodbBackup as Required<typeof mongodbBackup>;
-const client = new MongoClient(testServers.mongodb);
-const made = new Set<string>();
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-let source: ReturnType<typeof database>;
+const { directory, database } = await startSuite();
+let source: TestDatabase;
 let artefact: Artefact;
 let whole: Record<string, unknown>;
 let keepsViews = false;
 
-function database(label: string) {
-  const name = uniqueName(label);
-  made.add(name);
-  return { name, db: client.db(name), connection: testConnection("mongodb", testServers.mongodb, { database: name, name }) };
-}
-
 beforeAll(async () => {
-  directory = await testDirectory();
-  await client.connect();
   source = database("artefact");
   await source.db.createCollection("view", { viewOn: "rows", pipeline: [] });
   keepsViews = (await source.db.listCollections({ name: "view" }).toArray())[0]?.type === "view";
@@ -45,13 +34,6 @@ beforeAll(async () => {
   const path = directory.path("artefact.archive.gz");
   artefact = await artefactAt(path, await engine.write(source.connection, sinkAt(path), testJob()));
   whole = await catalogue(source.db);
-});
-
-afterAll(async () => {
-  for (const name of made) await client.db(name).dropDatabase();
-  await client.close();
-  await closeAll();
-  await directory.remove();
 });
 
 const pick = (from: Record<string, unknown>, names: readonly string[]) => Object.fromEntries(Object.entries(from).filter(([name]) => names.includes(name)));

@@ -1,43 +1,15 @@
 /** Every kind of index and the awkward names, each where the server takes it: it is asked, and what it refuses is said and skipped. */
-import { type Db, type Document, MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Document } from "mongodb";
+import { describe, expect, it } from "vitest";
 
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
-import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
-import { artefactAt, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { artefactAt, sinkAt, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { catalogue, rows } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
-import type { Connection } from "@/server/connection";
-import { testConnection } from "@/test/connections";
-import { testServers, uniqueName } from "@/test/servers";
+import { startSuite, type TestDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
+import { uniqueName } from "@/test/servers";
 
-const client = new MongoClient(testServers.mongodb);
-const made = new Set<string>();
-let directory: Awaited<ReturnType<typeof testDirectory>>;
-
-beforeAll(async () => {
-  directory = await testDirectory();
-  await client.connect();
-});
-
-afterAll(async () => {
-  for (const name of made) await client.db(name).dropDatabase();
-  await client.close();
-  await closeAll();
-  await directory.remove();
-});
-
-interface TestDatabase {
-  name: string;
-  db: Db;
-  connection: Connection;
-}
-
-function database(label: string): TestDatabase {
-  const name = uniqueName(label);
-  made.add(name);
-  return { name, db: client.db(name), connection: testConnection("mongodb", testServers.mongodb, { database: name, name }) };
-}
+const { client, directory, database } = await startSuite();
 
 /** Through a backup into another database. @returns what was backed up and what stands there */
 async function throughBackup(source: TestDatabase) {

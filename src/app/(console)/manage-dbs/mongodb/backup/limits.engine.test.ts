@@ -3,44 +3,25 @@ import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
-import { BSON, MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BSON } from "mongodb";
+import { beforeAll, describe, expect, it } from "vitest";
 
 import { writeArchive } from "@/app/(console)/manage-dbs/mongodb/archive/archive-writer";
 import { serverKind } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
-import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { insertRaw } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw-insert";
-import { artefactAt, emptyManifest, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { artefactAt, emptyManifest, sinkAt, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { documentOf, insertDocuments, rawContent } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { rows } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
-import { testConnection } from "@/test/connections";
-import { testServers, uniqueName } from "@/test/servers";
+import { startSuite } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
 
 const LARGEST = 16 * 1024 * 1024;
-const client = new MongoClient(testServers.mongodb);
-const made = new Set<string>();
-let directory: Awaited<ReturnType<typeof testDirectory>>;
+const { client, directory, database } = await startSuite();
 let product = "";
 
 beforeAll(async () => {
-  directory = await testDirectory();
-  await client.connect();
   product = (await serverKind(client)).product.product;
 });
-
-afterAll(async () => {
-  for (const name of made) await client.db(name).dropDatabase();
-  await client.close();
-  await closeAll();
-  await directory.remove();
-});
-
-function database(label: string) {
-  const name = uniqueName(label);
-  made.add(name);
-  return { name, db: client.db(name), connection: testConnection("mongodb", testServers.mongodb, { database: name, name }) };
-}
 
 const levels = (count: number): Record<string, unknown> => (count === 1 ? {} : { deeper: levels(count - 1) });
 

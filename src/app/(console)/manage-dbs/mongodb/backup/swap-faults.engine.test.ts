@@ -3,40 +3,30 @@ import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
-import { BSON, MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BSON } from "mongodb";
+import { beforeAll, describe, expect, it } from "vitest";
 
 import { writeArchive } from "@/app/(console)/manage-dbs/mongodb/archive/archive-writer";
 import { SwapJournal } from "@/app/(console)/manage-dbs/mongodb/backup/swap-record";
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
-import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
-import { artefactAt, emptyManifest, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { artefactAt, emptyManifest, sinkAt, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { documentOf, insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { cuttingProxy } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-proxy";
 import { asides, catalogue, rows, testJournal } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
 import type { Artefact } from "@/backups/engine";
+import { startSuite, type TestDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
 import { testConnection } from "@/test/connections";
 import { testServers, uniqueName } from "@/test/servers";
 
 const engine = mongodbBackup as Required<typeof mongodbBackup>;
-const client = new MongoClient(testServers.mongodb);
-const made = new Set<string>();
-let directory: Awaited<ReturnType<typeof testDirectory>>;
+const { client, directory, database } = await startSuite();
 let artefact: Artefact;
-let of: ReturnType<typeof database>;
+let of: TestDatabase;
 let live: Record<string, unknown>;
-
-function database(label: string) {
-  const name = uniqueName(label);
-  made.add(name);
-  return { name, db: client.db(name), connection: testConnection("mongodb", testServers.mongodb, { database: name, name }) };
-}
 
 const levels = (count: number): Record<string, unknown> => (count === 1 ? {} : { deeper: levels(count - 1) });
 
 beforeAll(async () => {
-  directory = await testDirectory();
-  await client.connect();
   const source = database("source");
   await insertDocuments(source.db.collection("rows"), rows(30, "backup"));
   await insertDocuments(source.db.collection("only in the backup"), rows(2, "backup"));
@@ -47,13 +37,6 @@ beforeAll(async () => {
   await insertDocuments(of.db.collection("rows"), rows(5, "live"));
   await insertDocuments(of.db.collection("view of before"), rows(1, "live"));
   live = await catalogue(of.db);
-});
-
-afterAll(async () => {
-  for (const name of made) await client.db(name).dropDatabase();
-  await client.close();
-  await closeAll();
-  await directory.remove();
 });
 
 const target = () => ({ name: of.name, replace: true });

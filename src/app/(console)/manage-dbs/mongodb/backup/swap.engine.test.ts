@@ -1,46 +1,26 @@
 /** Restores in the place of live collections: swap, undo, redo, drop. */
-import { MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
 import { listCollections } from "@/app/(console)/manage-dbs/mongodb/collections/collections.service";
-import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
-import { artefactAt, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { artefactAt, sinkAt, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { asides, catalogue, fillAwkward, LONG_NAME, rows, testJournal } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
 import type { Artefact } from "@/backups/engine";
 import { RestorePlan } from "@/backups/engine";
-import { testConnection } from "@/test/connections";
-import { testServers, uniqueName } from "@/test/servers";
+import { startSuite, type TestDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
 
-const client = new MongoClient(testServers.mongodb);
-const made = new Set<string>();
-let directory: Awaited<ReturnType<typeof testDirectory>>;
+const { directory, database } = await startSuite();
 const server = { keepsViews: false, renamesDots: false };
 
 beforeAll(async () => {
-  directory = await testDirectory();
-  await client.connect();
   const probe = database("probe");
   await probe.db.createCollection("view", { viewOn: "none", pipeline: [] });
   server.keepsViews = (await probe.db.listCollections({ name: "view" }).toArray())[0]?.type === "view";
   server.renamesDots = server.keepsViews;
 });
 
-afterAll(async () => {
-  for (const name of made) await client.db(name).dropDatabase();
-  await client.close();
-  await closeAll();
-  await directory.remove();
-});
-
-function database(label: string) {
-  const name = uniqueName(label);
-  made.add(name);
-  return { name, db: client.db(name), connection: testConnection("mongodb", testServers.mongodb, { database: name, name }) };
-}
-
-async function backUp(of: ReturnType<typeof database>): Promise<Artefact> {
+async function backUp(of: TestDatabase): Promise<Artefact> {
   const path = directory.path(`${of.name}.archive.gz`);
   return artefactAt(path, await mongodbBackup.write(of.connection, sinkAt(path), testJob()));
 }
@@ -48,7 +28,7 @@ async function backUp(of: ReturnType<typeof database>): Promise<Artefact> {
 const engine = mongodbBackup as Required<typeof mongodbBackup>;
 
 /** Stages and swaps as the console does. */
-async function replace(of: ReturnType<typeof database>, artefact: Artefact, objects?: string[]) {
+async function replace(of: TestDatabase, artefact: Artefact, objects?: string[]) {
   const job = testJob();
   const journal = testJournal(job.jobId, of.name);
   const staged = await engine.stage(artefact, of.connection, { name: of.name, replace: true, ...(objects ? { objects } : {}) }, job);
@@ -56,7 +36,7 @@ async function replace(of: ReturnType<typeof database>, artefact: Artefact, obje
   return { job, journal, staged, swapped };
 }
 
-const exchange = (of: ReturnType<typeof database>, { journal, job }: Awaited<ReturnType<typeof replace>>) =>
+const exchange = (of: TestDatabase, { journal, job }: Awaited<ReturnType<typeof replace>>) =>
   engine.exchange(of.connection, journal.swap, { journal: (record) => journal.write(record), context: job });
 
 describe("replace, undo, redo, drop", () => {
