@@ -10,7 +10,8 @@ import { testServers } from "@/test/servers";
 
 export interface OwnServer {
   url: string;
-  start(): Promise<void>;
+  /** @param more options of its command line for this time only */
+  start(more?: readonly string[]): Promise<void>;
   /** SIGKILL. Resolves when it is gone. */
   kill(): Promise<void>;
 }
@@ -35,8 +36,8 @@ export async function ownServer(folder: string): Promise<OwnServer | null> {
   let child: ChildProcess | null = null;
   return {
     url: `mongodb://127.0.0.1:${port}/?directConnection=true`,
-    async start() {
-      child = spawn(command, own, { stdio: "ignore", env: { NODE_ENV: "test", ...(Object.fromEntries(env) as Record<string, string>) } });
+    async start(more = []) {
+      child = spawn(command, [...own, ...more], { stdio: "ignore", env: { NODE_ENV: "test", ...(Object.fromEntries(env) as Record<string, string>) } });
       for (let waited = 0; !(await answers(port)); waited += 50) {
         if (waited > 30_000) throw new Error("the server does not answer");
         await delay(50);

@@ -21,6 +21,7 @@ import {
   uuidOf,
 } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
 import { ARCHIVE_FORMAT } from "@/app/(console)/manage-dbs/mongodb/backup/formats";
+import { assertSameProcess, processOf } from "@/app/(console)/manage-dbs/mongodb/backup/same-server";
 import { newClient, requireDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
 import { rawCommand } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
@@ -41,8 +42,8 @@ interface Listed extends DescribedCollection {
 }
 
 /**
- * Streams one database as a gzip archive the real mongorestore reads. A cursor that fails, a collection that goes away and a
- * full disk all reject; nothing of it then looks like an archive's end.
+ * Streams one database as a gzip archive the real mongorestore reads. A cursor that fails and a full disk reject, and what is written
+ * then has no archive's end. A collection that went away and a server that was restarted meanwhile are found after the end, and reject too.
  */
 export async function writeBackup(connection: Connection, sink: ArtefactSink, context: JobContext): Promise<ManifestContent> {
   const database = requireDatabase(connection);
@@ -62,6 +63,7 @@ async function writeDatabase(run: { client: MongoClient; database: string; sink:
   const db = client.db(database);
   context.progress({ phase: "List collections" });
   const server = await serverKind(client);
+  const process = await processOf(client, server);
   const { collections, skipped } = await listForBackup(db);
   if (collections.length === 0) {
     throw new AppError("NOT_FOUND", `The database ${database} has no collections: there is nothing to back up`, {
@@ -116,6 +118,7 @@ async function writeDatabase(run: { client: MongoClient; database: string; sink:
   const gzip = createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
   await pipeline(Readable.from(archive, { objectMode: false, highWaterMark: CHUNK_BYTES * 4 }), gzip, sink.stream(), { signal: context.signal });
   await assertStillThere(db, listed);
+  await assertSameProcess(client, process, { fix: "Start the backup again." });
   await session?.endSession();
 
   const objects = listed.map((entry, index) => manifestObject(entry, written[index]));

@@ -24,6 +24,7 @@ export function stagedRestore(restore: Restore, { artefact, connection }: { arte
     skipped: restore.skipped,
     async keep() {
       try {
+        await restore.assertNotRestarted();
         await keepStaged({ client, db, journal: restore.journal, renameKeepsIdentity: habits.renameKeepsIdentity }, collections, restore.views);
       } catch (error) {
         await restore.discard().catch(() => context.log(`could not clear up: the restored collections are left in ${target.name}`));
@@ -49,6 +50,7 @@ async function swap(restore: Restore, { connection, journal }: { connection: Con
   if (!target.replace) throw new AppError("INTERNAL", `${target.name} was staged as a new database, not to replace one`);
   let isJournaled = false;
   try {
+    await restore.assertNotRestarted();
     const swapped = await swapIn(
       {
         client,

@@ -19,6 +19,7 @@ import {
 import { assertTargetName } from "@/app/(console)/manage-dbs/mongodb/backup/restore-plan";
 import { stagedRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-handle";
 import { Journal, removeStaged, type StagedCollection } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
+import { assertSameProcess, processOf } from "@/app/(console)/manage-dbs/mongodb/backup/same-server";
 import { assertReplaces } from "@/app/(console)/manage-dbs/mongodb/backup/swap-plan";
 import { newClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { batchSizeFor } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
@@ -68,6 +69,7 @@ export class Restore {
   /** Of the archive, and not to be restored: documents that pass are counted. */
   private readonly leftOut = new Map<string, number>();
   private server: ServerKind | null = null;
+  private process: string | null = null;
   private scope: ArchiveScope | null = null;
   private documents = 0;
 
@@ -83,6 +85,7 @@ export class Restore {
   async load(artefact: Artefact): Promise<void> {
     if (!this.target.replace) await this.assertEmpty();
     this.server = await serverKind(this.client);
+    this.process = await processOf(this.client, this.server);
     const total = artefact.manifest.objects.reduce((sum, object) => sum + (this.isChosen(object.name) ? (object.count ?? 0) : 0), 0);
     this.context.progress({ itemsDone: 0, itemsTotal: total });
     for await (const event of openArchive(artefact, this.context)) {
@@ -224,6 +227,11 @@ export class Restore {
       }
       entry.readBack = found;
     }
+  }
+
+  /** What was read back may not all be there any more on a server that died since. @throws AppError CONFLICT */
+  async assertNotRestarted(): Promise<void> {
+    await assertSameProcess(this.client, this.process, { fix: "Restore again; nothing was changed." });
   }
 
   /** May be called again after a failure; the second time finds nothing. */
