@@ -3,7 +3,7 @@ import { formatBytes } from "@/lib/format";
 import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 import type { BackupRecord } from "./redis.backup-format";
-import { isPortableRecord, longestOf, recordSize } from "./redis.backup-record";
+import { isPortableRecord, longestOf, recordSize, type AnyRecord } from "./redis.backup-record";
 import { assertTaken, type Destination, type PlacedRecord, type SendOptions } from "./redis.backup-destination";
 import { claimCommand } from "./redis.backup-marker";
 import { redisClient, type CommandLine } from "./redis.client";
@@ -30,9 +30,12 @@ export async function sendRestores(batches: AsyncIterable<{ destination: Destina
   let underWay: Promise<void> = Promise.resolve();
   try {
     for await (const { destination, records } of batches) {
-      for (const group of groups(records)) {
+      for (const group of sendGroups(records)) {
         await underWay;
-        assertShort(destination, group, options);
+        assertShort(
+          group.map(({ record }) => record),
+          { ...options, address: destination.client.address },
+        );
         underWay = isPortableGroup(group) ? portable.sendGroup(destination, group, options) : sendGroup(destination, group.filter(isDumped), options);
         underWay.catch(() => undefined);
       }
@@ -43,8 +46,9 @@ export async function sendRestores(batches: AsyncIterable<{ destination: Destina
   }
 }
 
-function* groups(records: PlacedRecord[]): Generator<PlacedRecord[]> {
-  let group: PlacedRecord[] = [];
+/** Records to be sent together. */
+export function* sendGroups<P extends { record: AnyRecord }>(records: P[]): Generator<P[]> {
+  let group: P[] = [];
   let bytes = 0;
   for (const placed of records) {
     group.push(placed);
@@ -65,10 +69,11 @@ function isDumped(placed: PlacedRecord): placed is PlacedRecord<BackupRecord> {
   return !isPortableRecord(placed.record);
 }
 
-function assertShort({ client }: Destination, group: PlacedRecord[], { bulkBytesMax }: SendOptions): void {
-  const tooLong = group.find(({ record }) => bulkBytesMax !== null && longestOf(record) > bulkBytesMax);
+/** @throws LIMIT_EXCEEDED naming a key that the server would end the connection for */
+export function assertShort(records: AnyRecord[], { bulkBytesMax, address }: Pick<SendOptions, "bulkBytesMax"> & { address: string }): void {
+  const tooLong = records.find((record) => bulkBytesMax !== null && longestOf(record) > bulkBytesMax);
   if (!tooLong) return;
-  throw new AppError("LIMIT_EXCEEDED", `The key ${showBytes(tooLong.record.key)} is longer than ${client.address} takes (${formatBytes(bulkBytesMax ?? 0)})`, {
+  throw new AppError("LIMIT_EXCEEDED", `The key ${showBytes(tooLong.key)} is longer than ${address} takes (${formatBytes(bulkBytesMax ?? 0)})`, {
     fix: "Raise proto-max-bulk-len in the server's configuration, or leave the key out.",
   });
 }
@@ -87,8 +92,8 @@ async function sendGroup(destination: Destination, group: PlacedRecord<BackupRec
   if (failures[0]) assertTaken(client, failures[0]);
 }
 
-/** Without REPLACE: an existing key is never touched. The expiry is absolute, so time spent between does not lengthen it. */
-function restoreCommand({ key, dump, expiresAtMs, idleSeconds, frequency }: BackupRecord): CommandLine {
+/** Without REPLACE, an existing key is never touched. The expiry is absolute, so time spent between does not lengthen it. */
+export function restoreCommand({ key, dump, expiresAtMs, idleSeconds, frequency }: BackupRecord): CommandLine {
   const use: CommandLine[number][] = frequency !== null ? ["FREQ", frequency] : idleSeconds !== null ? ["IDLETIME", idleSeconds] : [];
   return ["RESTORE", key, expiresAtMs ?? 0, dump, "ABSTTL", ...use];
 }

@@ -11,13 +11,38 @@ import { asText, type Reply } from "./redis.reply";
 import { speaks, type ServerFacts } from "./redis.server-facts";
 import { atPoint } from "./redis.swap-points";
 
+/** The plain commands that make keys of their typed values, of one logical database, in the backup's order. */
+export class PortableCommands {
+  /** The stream that has not ended yet. */
+  #head: StreamPart["head"] = null;
+  #hasEntries = false;
+
+  of(record: PortableRecord, facts: ServerFacts): CommandLine[] {
+    const { key, isVoid, isLast, expiresAtMs, stream } = record;
+    if (isVoid) return [["UNLINK", key]];
+    // Last of all: what is whole expires, parts that still come do not make a key without expiry of it.
+    const end: CommandLine[] = isLast && expiresAtMs !== null ? [["PEXPIREAT", key, expiresAtMs]] : [];
+    return [...(stream ? this.#streamCommands({ record, stream, facts }) : valueCommands(record)), ...end];
+  }
+
+  #streamCommands({ record, stream, facts }: { record: PortableRecord; stream: StreamPart; facts: ServerFacts }): CommandLine[] {
+    if (stream.head) {
+      this.#head = stream.head;
+      this.#hasEntries = false;
+    }
+    const head = this.#head;
+    if (head === null) return [];
+    const lines = partCommands(record.key, { stream, head, facts, hasEntries: this.#hasEntries });
+    this.#hasEntries ||= stream.entries.some(({ fields }) => fields !== null);
+    return record.isLast ? [...lines, ...endCommands(record.key, { head, facts })] : lines;
+  }
+}
+
 /** What a restore of a portable backup must remember of one logical database from group to group. */
 interface Progress {
   /** Keys (latin1) that were begun by us and taken away again: they may be there when they come once more. */
   voided: Set<string>;
-  /** The stream that has not ended yet. */
-  head: StreamPart["head"];
-  hasEntries: boolean;
+  commands: PortableCommands;
 }
 
 /** Sends typed values as plain commands, each group as one transaction that nobody comes between. */
@@ -32,7 +57,8 @@ export class PortableSender {
     const fresh = this.#newKeys(destination, records);
     await assertAbsent(destination, fresh);
     claim.reached = (group.at(-1)?.position ?? -1) + 1;
-    const lines = records.flatMap((record) => this.#commands(destination, record, facts).map((line) => ({ line, record })));
+    const { commands } = this.#of(destination);
+    const lines = records.flatMap((record) => commands.of(record, facts).map((line) => ({ line, record })));
     const replies = await client.run([["MULTI"], claimCommand(claim), ...lines.map(({ line }) => line), ["EXEC"]]);
     const executed = replies.at(-1);
     if (!Array.isArray(executed)) {
@@ -47,7 +73,7 @@ export class PortableSender {
   }
 
   #of(destination: Destination): Progress {
-    const known = this.#progress.get(destination) ?? { voided: new Set(), head: null, hasEntries: false };
+    const known = this.#progress.get(destination) ?? { voided: new Set(), commands: new PortableCommands() };
     this.#progress.set(destination, known);
     return known;
   }
@@ -60,23 +86,6 @@ export class PortableSender {
       if (isVoid) voided.add(name);
       return isFirst && !voided.has(name);
     });
-  }
-
-  #commands(destination: Destination, record: PortableRecord, facts: ServerFacts): CommandLine[] {
-    const { key, isVoid, isLast, expiresAtMs, stream } = record;
-    if (isVoid) return [["UNLINK", key]];
-    // Last of all: what is whole expires, parts that still come do not make a key without expiry of it.
-    const end: CommandLine[] = isLast && expiresAtMs !== null ? [["PEXPIREAT", key, expiresAtMs]] : [];
-    return [...(stream ? this.#streamCommands(this.#of(destination), { record, stream, facts }) : valueCommands(record)), ...end];
-  }
-
-  #streamCommands(progress: Progress, { record, stream, facts }: { record: PortableRecord; stream: StreamPart; facts: ServerFacts }): CommandLine[] {
-    if (stream.head) Object.assign(progress, { head: stream.head, hasEntries: false });
-    const { head } = progress;
-    if (head === null) return [];
-    const lines = partCommands(record.key, { stream, head, facts, hasEntries: progress.hasEntries });
-    progress.hasEntries ||= stream.entries.some(({ fields }) => fields !== null);
-    return record.isLast ? [...lines, ...endCommands(record.key, { head, facts })] : lines;
   }
 }
 
@@ -91,7 +100,7 @@ async function assertAbsent({ client, foreign }: Destination, records: PortableR
 }
 
 /** XCLAIM answers with what it took. */
-function assertDone(client: RedisClient, { reply, line, record }: { reply: Reply | undefined; line: CommandLine; record: PortableRecord }): void {
+export function assertDone(client: RedisClient, { reply, line, record }: { reply: Reply | undefined; line: CommandLine; record: PortableRecord }): void {
   assertTaken(client, { reply, record });
   if (line[0] === "XCLAIM" && !(Array.isArray(reply) && reply.length === 1))
     throw new AppError("CONFLICT", `${client.address} does not take a pending entry of the stream ${showBytes(record.key)}`, {

@@ -24,8 +24,7 @@ export class SeenKeys {
 
   /** @returns true the first time, false for a key seen within the window. */
   add(key: Buffer): boolean {
-    const digest = hash("sha256", key, "buffer");
-    const words: Words = [digest.readUInt32LE(0), digest.readUInt32LE(4), digest.readUInt32LE(8)];
+    const words = fingerprint(key);
     if (this.#old?.has(words)) return false;
     if (!this.#young.add(words)) return false;
     if (this.#young.size >= this.#window) {
@@ -41,6 +40,43 @@ export class SeenKeys {
 }
 
 type Words = [number, number, number];
+
+function fingerprint(key: Buffer): Words {
+  const digest = hash("sha256", key, "buffer");
+  return [digest.readUInt32LE(0), digest.readUInt32LE(4), digest.readUInt32LE(8)];
+}
+
+/** As many keys as one table of 24 MiB holds. */
+export const KEY_SET_MAX = 1_500_000;
+
+/** Which keys there are, by the same 96 bits: one of several equal parts of them, so that any number can be asked about in bounded memory. */
+export class KeySet {
+  readonly #part: number;
+  readonly #parts: number;
+  readonly #table = new FingerprintTable();
+
+  /** @param parts how many there are; `part` counts from 0 */
+  constructor({ part, parts }: { part: number; parts: number }) {
+    this.#part = part;
+    this.#parts = parts;
+  }
+
+  /** One of another part is left out. */
+  add(key: Buffer): void {
+    const words = fingerprint(key);
+    if (this.#isOwn(words)) this.#table.add(words);
+  }
+
+  /** Whether a key is of this part and was not added. */
+  lacks(key: Buffer): boolean {
+    const words = fingerprint(key);
+    return this.#isOwn(words) && !this.#table.has(words);
+  }
+
+  #isOwn([, , word]: Words): boolean {
+    return word % this.#parts === this.#part;
+  }
+}
 
 /** Open addressing over one typed array: 12 bytes a slot, no object a key. All zero means empty. */
 class FingerprintTable {
