@@ -6,14 +6,12 @@ import { formatBytes } from "@/lib/format";
 import type { Connection } from "@/server/connection";
 import type { BackupOrigin } from "./redis.backup-source";
 import { chosenTypes, readObjectName, type Placement } from "./redis.backup-target";
-import { libraryName } from "./redis.backup-write";
 import { redisClient } from "./redis.client";
 import { CORE_TYPES, dumpVersion, RDB_VERSION_BEFORE_7 } from "./redis.dump";
 import { checkPortable } from "./redis.portable-plan";
 import { RDB_FORMAT } from "./redis.rdb-content";
-import { checkRdbFunctions } from "./redis.rdb-functions";
+import { checkFunctions } from "./redis.functions-restore";
 import { checkRdbValues } from "./redis.rdb-plan";
-import type { Reply } from "./redis.reply";
 import { infoNumber, speaks, type InfoFields, type ServerFacts } from "./redis.server-facts";
 
 export type Check = z.infer<typeof PlanCheck>;
@@ -119,7 +117,7 @@ export async function checkContent(situation: Situation): Promise<Check[]> {
       title: "Types of modules",
       detail: `${modules.join(", ")}: the server needs the modules that know them, or nothing is kept.`,
     });
-  checks.push(...(await checkFunctions(situation)));
+  checks.push(...(await checkLibraries(situation)));
   if (situation.origin.isSnapshot) return checks;
   checks.push({
     result: "warn",
@@ -129,29 +127,14 @@ export async function checkContent(situation: Situation): Promise<Check[]> {
   return checks;
 }
 
-/** Functions belong to the whole server, which is live: they are compared and left alone. */
-async function checkFunctions({ artefact, placements, chosen, origin, connection, facts }: Situation): Promise<Check[]> {
+async function checkLibraries({ artefact, placements, chosen, origin, connection }: Situation): Promise<Check[]> {
   if (origin.libraries.length === 0) return [];
-  if (artefact.manifest.format === RDB_FORMAT) {
+  if (!origin.isPortable) {
     const target = { replace: placements.some(({ live }) => live !== undefined), objects: chosen };
-    return checkRdbFunctions(artefact, target, redisClient(connection));
+    return checkFunctions(artefact, target, redisClient(connection));
   }
-  if (origin.isPortable) {
-    const detail = `A portable backup carries keys only. On the server it came from: ${origin.libraries.join(", ")}. Load them from their source, or restore a snapshot.`;
-    return [{ result: "warn", title: "Functions", detail }];
-  }
-  const [list] = speaks(facts, 7) ? await redisClient(connection).run([["FUNCTION", "LIST"]]) : [];
-  const there = new Set(Array.isArray(list) ? list.map((library: Reply) => libraryName(library)) : []);
-  const missing = origin.libraries.filter((library) => !there.has(library));
-  if (missing.length === 0)
-    return [{ result: "pass", title: "Functions", detail: `The server has libraries of the same names: ${origin.libraries.join(", ")}.` }];
-  return [
-    {
-      result: "warn",
-      title: "Functions",
-      detail: `Not on this server: ${missing.join(", ")}. They belong to the whole server and are not restored with its databases; the backup's first line holds them for FUNCTION RESTORE.`,
-    },
-  ];
+  const detail = `A portable backup carries keys only. On the server it came from: ${origin.libraries.join(", ")}. Load them from their source, or restore a snapshot.`;
+  return [{ result: "warn", title: "Functions", detail }];
 }
 
 /** How keys go in, in words. */

@@ -16,7 +16,7 @@ import { closeOnCancel, openJobClient, type RedisClient } from "./redis.client";
 import { comparePortable } from "./redis.portable-compare";
 import { PORTABLE_FORMAT } from "./redis.portable-format";
 import { assertPortableFits } from "./redis.portable-plan";
-import { stageFunctions, type StagedFunctions } from "./redis.rdb-functions";
+import { stageFunctions, type StagedFunctions } from "./redis.functions-restore";
 import { infoNumber } from "./redis.server-facts";
 import { swapStaged } from "./redis.swap";
 import { atPoint } from "./redis.swap-points";
@@ -197,7 +197,7 @@ async function compareAll(restore: Restore, control: RedisClient): Promise<Stage
     objects: [...[...counts].map(([name, count]) => ({ name, count })), ...functions.objects],
     skipped: [...skipped, ...functions.skipped],
     keep: () => keep(restore, functions),
-    ...(target.replace ? { swap: (journal) => swap(restore, journal) } : {}),
+    ...(target.replace ? { swap: (journal) => swap(restore, journal, functions) } : {}),
     compareContent: () => (isPortable ? comparePortable(restore, claimed) : compareStaged(restore, claimed)),
     discard: () => discard(restore),
   };
@@ -223,9 +223,9 @@ async function keep({ connection, context, claimed }: Restore, functions: Staged
   return { place: `${claimed.map(({ db }) => `db${db}`).join(", ") || "nowhere: the backup holds no keys"} of ${connection.address}` };
 }
 
-async function swap({ connection, context, placements }: Restore, journal: Journal): Promise<Swapped> {
+async function swap({ connection, context, placements }: Restore, journal: Journal, { toSwap }: StagedFunctions): Promise<Swapped> {
   const pairs = placements.flatMap(({ to, live }) => (live === undefined ? [] : [{ live, spare: to }]));
-  return swapStaged(connection, { jobId: context.jobId, pairs }, { journal, context });
+  return swapStaged(connection, { jobId: context.jobId, pairs, libraries: toSwap }, { journal, context });
 }
 
 async function discard({ artefact, connection, claimed }: Restore): Promise<void> {

@@ -1,5 +1,4 @@
 import "server-only";
-import { isUtf8 } from "node:buffer";
 import type { ArtefactSink, JobContext, ManifestContent } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import type { BackupFileWriter } from "./redis.backup-file";
@@ -8,8 +7,9 @@ import { countedObjects, countType, objectName, type TypeCounts } from "./redis.
 import { scanRecords, type ScannedRecords } from "./redis.backup-scan";
 import { redisClient, type RedisClient } from "./redis.client";
 import { dumpType, dumpVersion, RDB_VERSION_BEFORE_7 } from "./redis.dump";
+import { libraryName } from "./redis.functions";
 import { eachDatabase, writeKeyByKey, type KeyByKey } from "./redis.key-by-key";
-import { asBuffer, asRecord, type Reply } from "./redis.reply";
+import { asBuffer } from "./redis.reply";
 import { speaks, type DatabaseCount, type ServerFacts } from "./redis.server-facts";
 
 interface Written {
@@ -113,11 +113,6 @@ export async function readFunctions(
   if (!Buffer.isBuffer(dump) || !Array.isArray(list)) return { payload: null, libraries: [], rdbVersion: null };
   const libraries = list.map(libraryName);
   return { payload: libraries.length === 0 ? null : asBuffer(dump).toString("base64"), libraries, rdbVersion: dumpVersion(asBuffer(dump)) };
-}
-
-export function libraryName(library: Reply): string {
-  const name = asBuffer(asRecord(library).get("library_name"));
-  return isUtf8(name) ? name.toString("utf8") : name.toString("latin1");
 }
 
 /** What version this server writes: always 9 before 7.0; else, where FUNCTION is forbidden, from any key. */

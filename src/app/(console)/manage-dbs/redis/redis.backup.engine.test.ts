@@ -117,19 +117,15 @@ describe("a backup of everything", () => {
     expect(gunzipSync(await readFile(again.path)).toString()).toContain('"e":9007199254740993,');
   });
 
-  it("holds the libraries of functions and says that they are left alone", async () => {
+  it("holds the libraries of functions, and a restore loads those that the server lacks", async () => {
     await source.driver().call("FUNCTION", "LOAD", "#!lua name=shop\nredis.register_function('price', function() return 1 end)");
     await source.driver().set("a", "1");
     const artefact = await writeArtefact(source.connection, join(dir.path, "functions.jsonl.gz"));
     expect(artefact.manifest.details["libraries"]).toEqual(["shop"]);
-    const header = JSON.parse(
-      gunzipSync(await readFile(artefact.path))
-        .toString()
-        .split("\n")[0] ?? "",
-    ) as { functions: string };
     const plan = await redisBackup.plan(artefact, target.connection, { name: "1" }, {});
-    expect(plan.checks.find((check) => check.title === "Functions")).toMatchObject({ result: "warn", detail: expect.stringContaining("shop") });
-    await target.driver().call("FUNCTION", "RESTORE", Buffer.from(header.functions, "base64"));
+    expect(plan.checks.find((check) => check.title === "Functions")).toMatchObject({ result: "pass", detail: expect.stringContaining("shop will be loaded") });
+    await restoreInto(artefact, "1");
+    expect(await target.driver().call("FCALL", "price", 0)).toBe(1);
     const known = await redisBackup.plan(artefact, target.connection, { name: "1" }, {});
     expect(known.checks.find((check) => check.title === "Functions")).toMatchObject({ result: "pass" });
     for (const server of [source, target]) await server.driver().call("FUNCTION", "FLUSH");

@@ -12,7 +12,7 @@ import { checkPortable, isPortable } from "./redis.portable-read";
 import { writePortable } from "./redis.portable-write";
 import { FUNCTIONS_OBJECT, RDB_FORMAT } from "./redis.rdb-content";
 import { describeRdb, verifyRdb } from "./redis.rdb-file";
-import { peekFunctions } from "./redis.rdb-functions";
+import { peekFunctions } from "./redis.functions-restore";
 import { isRdb } from "./redis.rdb-read";
 import { readWhileWriting, writeSnapshotOrScan } from "./redis.snapshot-write";
 import { exchangeSwap, settleSwap } from "./redis.swap";

@@ -11,11 +11,10 @@ import type { Artefact } from "@/backups/engine";
 import { testConnection } from "@/test/connections";
 import { redisBackup } from "./redis.backup";
 import { sealLines } from "./redis.test-altered";
-import { artefactAt, testJob, writeArtefact, writePortableArtefact, writeSnapshotArtefact, type TestDir } from "./redis.test-artefact";
+import { artefactAt, testJob, writeArtefact, writePortableArtefact, type TestDir } from "./redis.test-artefact";
 import { populate } from "./redis.test-seed";
 import { startRedis, type TestRedis } from "./redis.test-server";
 import { startServers } from "./redis.test-suite";
-import { planFor, replaceLive } from "./redis.test-swap";
 
 let source: TestRedis;
 let target: TestRedis;
@@ -187,24 +186,4 @@ describe("fields that expire by themselves", () => {
     const part = await redisBackup.plan(artefact, target.connection, { name: "1", objects: ["db0 string"] }, {});
     expect(part.checks.filter(({ result }) => result === "fail")).toEqual([]);
   });
-});
-
-describe("functions, when live data is replaced,", () => {
-  it.each(Object.entries({ payloads: writeArtefact, "a snapshot": writeSnapshotArtefact, portable: writePortableArtefact }))(
-    "stay as they are, and the plan names them: %s",
-    async (name, write) => {
-      await source.driver().call("FUNCTION", "LOAD", "#!lua name=shop\nredis.register_function('price', function() return 1 end)");
-      await source.driver().set("a", "restored");
-      const artefact = await write(source.connection, join(dir.path, `functions ${name}`));
-      await target.driver().set("a", "live");
-      const plan = await planFor(artefact, target);
-      expect(plan.checks).toContainEqual(expect.objectContaining({ result: "warn", title: "Functions", detail: expect.stringContaining("shop") }));
-      const restore = await replaceLive(target.connection, artefact);
-      expect(await target.driver().get("a")).toBe("restored");
-      expect(await target.driver().call("FUNCTION", "LIST")).toEqual([]);
-      if (name === "a snapshot")
-        expect(restore.staged.skipped).toEqual([{ name: "functions", count: 1, reason: expect.stringMatching(/FUNCTION LOAD shop$/) }]);
-      await restore.drop();
-    },
-  );
 });

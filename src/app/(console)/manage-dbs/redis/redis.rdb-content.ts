@@ -1,10 +1,10 @@
 import "server-only";
-import { isUtf8 } from "node:buffer";
 import { z } from "zod";
 import type { ManifestContent, ManifestObject } from "@/backups/engine";
 import { MARKERS } from "./redis.backup-marker";
 import { countedObjects, countType, objectName, type TypeCounts } from "./redis.backup-read";
 import type { BackupOrigin } from "./redis.backup-source";
+import { libraryOf } from "./redis.functions";
 import type { RdbEntry, RdbFacts, RdbVisitor } from "./redis.rdb-walk";
 
 export const RDB_FORMAT = "redis-rdb";
@@ -118,13 +118,6 @@ export function rdbContent({ facts, counter, server, tool, evictionPolicy }: Wal
       memoryBytes: memoryOf(facts, counter.tallies),
     },
   };
-}
-
-/** The name a function library gives itself in its first line: "#!lua name=shop". */
-export function libraryOf(source: Buffer): string {
-  const line = source.subarray(0, 1_000);
-  const text = isUtf8(line) ? line.toString("utf8") : line.toString("latin1");
-  return /^#![^\n]*?\bname=(\S+)/.exec(text)?.[1] ?? "without a name";
 }
 
 /** How many values of each RDB type byte: what a server must know to hold them. */

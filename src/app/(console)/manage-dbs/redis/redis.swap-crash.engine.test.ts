@@ -33,6 +33,7 @@ beforeAll(async () => {
   // The first database takes two groups of records.
   await fill(source, "backed up", [520, 30]);
   artefact = await writeArtefact(source.connection, join(dir.path, "crash.jsonl.gz"));
+  await source.driver().call("FUNCTION", "LOAD", libraryOf("live", "live"));
   restored = await allContents(source);
   await source.stop();
 });
@@ -52,7 +53,11 @@ async function fill(target: TestRedis, value: string, keys: [number, number]): P
     pipeline.set(BINARY, value);
     await pipeline.exec();
   }
+  await driver.redis.call("FUNCTION", "FLUSH");
+  for (const name of ["shop", value.replace(" ", "_")]) await driver.redis.call("FUNCTION", "LOAD", libraryOf(name, value));
 }
+
+const libraryOf = (name: string, answer: string): string => `#!lua name=${name}\nredis.register_function('${name}', function() return '${answer}' end)`;
 
 /** Closed at once: a driver that waits for a dead server would slow the others down. */
 function driverOf(target: TestRedis): Disposable & { redis: Redis } {
@@ -71,7 +76,7 @@ const DIGEST = `
   table.sort(all)
   return #all .. " keys " .. redis.sha1hex(table.concat(all))`;
 
-/** Keys, payloads and expiries of the live databases. */
+/** Keys, payloads and expiries of the live databases, and the functions: those of the backup, and what else was live. */
 async function allContents(target: TestRedis): Promise<string> {
   using driver = driverOf(target);
   const contents: unknown[] = [];
@@ -79,6 +84,8 @@ async function allContents(target: TestRedis): Promise<string> {
     await driver.redis.select(db);
     contents.push(await driver.redis.eval(DIGEST, 0));
   }
+  const libraries = (await driver.redis.call("FUNCTION", "LIST", "WITHCODE")) as string[][];
+  contents.push(...libraries.map((library) => library.at(-1)).toSorted());
   return contents.join(", ");
 }
 

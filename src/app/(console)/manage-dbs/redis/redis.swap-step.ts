@@ -20,11 +20,14 @@ export interface Step {
   doing: string;
   /** Called before a script is sent, with the server's time in ms after which it does nothing any more. */
   beforeScript?: (deadlineMs: number) => Promise<void>;
+  /** Of the commands, when they were done by a transaction. */
+  onReplies?: (replies: Reply[]) => void;
 }
 
 /**
  * Runs commands as one step that nobody sees half of, if all keys are as expected: by WATCH and MULTI. A server that has
- * reached maxmemory refuses to queue any command, also those that free memory; there a script does the same.
+ * reached maxmemory refuses to queue any command, also those that free memory; there a script does the same, unless functions are
+ * among them: scripts may not touch those.
  * @returns false, with nothing done, when a key is not as expected
  * @throws FORBIDDEN, LIMIT_EXCEEDED and others with nothing done; UNREACHABLE and TIMEOUT when it may have been done
  */
@@ -45,8 +48,9 @@ export async function runStep(client: RedisClient, step: Step): Promise<boolean>
   await atPoint("watched");
   const replies = await client.run([["MULTI"], ...step.commands, ["EXEC"]]);
   const refused = replies.find((reply) => reply instanceof Error);
-  if (refused === undefined) return assertAll(client, { replies: replies.at(-1) ?? null, doing: step.doing });
-  if (errorWord(refused) !== "OOM") throw redisError(refused, { address: client.address, doing: step.doing });
+  if (refused === undefined) return assertAll(client, replies.at(-1) ?? null, step);
+  if (errorWord(refused) !== "OOM" || step.commands.some(([name]) => name === "FUNCTION"))
+    throw redisError(refused, { address: client.address, doing: step.doing });
   return runScript(client, step);
 }
 
@@ -54,10 +58,11 @@ function isSame(reply: Reply | undefined, value: Buffer | null): boolean {
   return value === null ? reply === null : Buffer.isBuffer(reply) && reply.equals(value);
 }
 
-function assertAll(client: RedisClient, { replies, doing }: { replies: Reply; doing: string }): boolean {
+function assertAll(client: RedisClient, replies: Reply, { doing, onReplies }: Step): boolean {
   if (!Array.isArray(replies)) return false;
   const failed = replies.find((reply) => reply instanceof Error);
   if (failed !== undefined) throw redisError(failed, { address: client.address, doing });
+  onReplies?.(replies);
   return true;
 }
 

@@ -8,7 +8,9 @@ import { MARKER_KINDS, MARKERS, parseClaim, type Claim, type MarkerKind } from "
 import { openJobClient, type CommandLine, type RedisClient } from "./redis.client";
 import { atPoint } from "./redis.swap-points";
 import { redisError } from "./redis.errors";
-import { asText } from "./redis.reply";
+import type { Libraries } from "./redis.functions";
+import { correctedLibraries, firstLibraries, KeptLibraries, libraryCommands, nextLibraries, settleLibraries } from "./redis.functions-swap";
+import { asText, type Reply } from "./redis.reply";
 import { infoNumber, type InfoFields } from "./redis.server-facts";
 import { estimateBytes } from "./redis.swap-size";
 import { runStep, type Expected, type Step } from "./redis.swap-step";
@@ -43,6 +45,8 @@ const SwapState = z.object({
   /** Of the server at that time, and how many keys it had removed to make room. */
   runId: z.string().nullable(),
   evictedKeys: z.number(),
+  /** Absent in what older versions wrote, which exchanged none. */
+  functions: KeptLibraries.nullable().default(null),
 });
 type SwapState = z.infer<typeof SwapState>;
 type Live = SwapState["goal"];
@@ -66,7 +70,7 @@ interface Kept {
 /** The first exchange of a restore: what was staged becomes live. */
 export async function swapStaged(
   connection: Connection,
-  { jobId, pairs }: { jobId: string; pairs: Pair[] },
+  { jobId, pairs, libraries }: { jobId: string; pairs: Pair[]; libraries: Libraries },
   { journal, context }: { journal: Journal; context: Pick<JobContext, "signal" | "log"> },
 ): Promise<Swapped> {
   using client = openJobClient(connection, pairs[0]?.spare ?? 0);
@@ -74,7 +78,8 @@ export async function swapStaged(
   const kept = await readKept(client, { jobId, pairs });
   assertWhole(connection, kept);
   await assertSwaps(client, pairs);
-  const state: SwapState = { version: 1, pairs, goal: "restored", isDone: false, deadlineMs: null, ...serverMoment(info) };
+  const functions = await firstLibraries(client, libraries);
+  const state: SwapState = { version: 1, pairs, goal: "restored", isDone: false, deadlineMs: null, functions, ...serverMoment(info) };
   return await exchangeJournaled({ connection, client, kept, state, journal, context, info });
 }
 
@@ -95,7 +100,8 @@ export async function exchangeSwap(connection: Connection, swap: Swap, { journal
   const now = serverMoment(info);
   const evicted = now.runId === state.runId ? now.evictedKeys - state.evictedKeys : 0;
   if (evicted > 0) context.log(`the server removed ${evicted} keys to make room since the last exchange: some of them may be of what was kept`);
-  const next: SwapState = { ...state, goal: aside, isDone: false, deadlineMs: null, ...now };
+  const functions = await nextLibraries(client, state.functions, aside);
+  const next: SwapState = { ...state, goal: aside, isDone: false, deadlineMs: null, functions, ...now };
   return await exchangeJournaled({ connection, client, kept, state: next, journal, context, info });
 }
 
@@ -113,6 +119,7 @@ export async function settleSwap(connection: Connection, swap: Swap, context: { 
   if (aside !== undefined && sides.size === 1) {
     const lost = kept.filter(({ kind }) => kind === null).map(({ pair }) => `db${pair.spare}`);
     if (lost.length > 0) context.log(`nothing is kept in ${lost.join(", ")} any more`);
+    if (!state.isDone) await settleLibraries(client, { kept: state.functions, live: other(aside), log: context.log });
     return other(aside);
   }
   const runId = (await client.info()).get("run_id") ?? null;
@@ -152,21 +159,24 @@ async function exchangeJournaled({ connection, client, kept, state, journal, con
   throwIfCancelled(context.signal);
   await journal(asRecord(state));
   await atPoint("journaled");
-  await exchangePairs(client, { kept, goal, beforeScript: (deadlineMs) => journal(asRecord({ ...state, deadlineMs })) });
+  const functions = await libraryCommands(client, state.functions, goal);
+  const replaced = await exchangePairs(client, { kept, goal, functions, beforeScript: (deadlineMs) => journal(asRecord({ ...state, deadlineMs })) });
   await atPoint("exchanged");
   const names = pairs.map(({ live, spare }) => `db${live} with db${spare}`).join(", ");
-  context.log(`exchanged ${names} in one transaction`);
-  await journal(asRecord({ ...state, isDone: true }));
+  context.log(`exchanged ${names}${functions.length > 0 ? " and the function libraries" : ""} in one transaction`);
+  const corrected = correctedLibraries(state.functions, goal, replaced);
+  if (corrected) context.log("somebody changed the function libraries at that moment: what was there is what is kept");
+  await journal(asRecord({ ...state, functions: corrected ?? state.functions, isDone: true }));
   return { place: `${pairs.map(({ live }) => `db${live}`).join(", ")} of ${connection.address}`, keptBytes };
 }
 
 const asRecord = (state: SwapState): SwapRecord => ({ ...state });
 
-/** The one step. @throws CONFLICT, with nothing done, when a marker is not where it was */
+/** The one step. @returns the reply to its first command. @throws CONFLICT, with nothing done, when a marker is not where it was */
 async function exchangePairs(
   client: RedisClient,
-  { kept, goal, beforeScript }: { kept: Kept[]; goal: Live; beforeScript: Step["beforeScript"] },
-): Promise<void> {
+  { kept, goal, functions, beforeScript }: { kept: Kept[]; goal: Live; functions: CommandLine[]; beforeScript: Step["beforeScript"] },
+): Promise<Reply | undefined> {
   const expected = kept.flatMap(({ pair, marker }): Expected[] => [
     { db: pair.live, key: MARKERS.restored, value: null },
     { db: pair.live, key: MARKERS.before, value: null },
@@ -179,13 +189,16 @@ async function exchangePairs(
     ["MOVE", MARKERS[other(goal)], pair.live],
   ]);
   const swaps = kept.map(({ pair }): Step["commands"][number] => ["SWAPDB", pair.live, pair.spare]);
+  let first: Reply | undefined;
   const isDone = await runStep(client, {
     expected,
-    commands: [...moves, ...swaps],
-    doing: "exchange the databases",
+    commands: [...functions, ...moves, ...swaps],
+    doing: functions.length > 0 ? "exchange the databases and the function libraries" : "exchange the databases",
+    onReplies: (replies) => (first = replies[0]),
     ...(beforeScript ? { beforeScript } : {}),
   });
   if (!isDone) throw moved(client);
+  return first;
 }
 
 function moved(client: RedisClient): AppError {
