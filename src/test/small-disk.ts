@@ -5,6 +5,7 @@ import { mkdirSync } from "node:fs";
 export interface SmallDisk {
   /** From here on nothing can be written to it. */
   makeReadOnly: () => void;
+  resize: (megabytes: number) => void;
   remove: () => void;
 }
 
@@ -19,6 +20,7 @@ export function smallDisk(path: string, megabytes: number): SmallDisk | null {
   }
   return {
     makeReadOnly: () => void mount("-o", "remount,ro"),
+    resize: (size) => void mount("-o", `remount,size=${size}m`),
     remove: () => void execFileSync("umount", ["-l", path], { stdio: "ignore" }),
   };
 }

@@ -47,12 +47,12 @@ async function expectNothingChanged(): Promise<void> {
 }
 
 /** An archive of one collection, whole, whose content no server takes. */
-async function archiveOf(label: string, documents: Buffer[], indexes: unknown[]): Promise<Artefact> {
+async function archiveOf(label: string, documents: Buffer[], { indexes = [], options = {} }: { indexes?: unknown[]; options?: object }): Promise<Artefact> {
   const path = directory.path(label);
   const archive = writeArchive({
     serverVersion: "8.0.0",
     toolVersion: "100.12.0",
-    collections: [{ database: "elsewhere", collection: "rows", metadata: JSON.stringify({ options: {}, indexes }), type: "collection" }],
+    collections: [{ database: "elsewhere", collection: "rows", metadata: JSON.stringify({ options, indexes }), type: "collection" }],
     sources: [
       {
         database: "elsewhere",
@@ -73,8 +73,34 @@ describe("nothing is changed", () => {
     ["by documents that break a unique index", rows(20, "same"), [{ v: { $numberInt: "2" }, key: { n: { $numberInt: "1" } }, name: "n_1", unique: true }]],
     ["by an _id that is there twice", [...rows(3, "one"), ...rows(1, "two")], []],
   ])("%s", async (label, documents, indexes) => {
-    const broken = await archiveOf(label.replaceAll(" ", "-"), documents, indexes);
+    const broken = await archiveOf(label.replaceAll(" ", "-"), documents, { indexes });
     await expect(engine.stage(broken, of.connection, target(), testJob())).rejects.toMatchObject({ code: "INVALID" });
+    await expectNothingChanged();
+  });
+
+  it("by old documents that a validator refuses, where it cannot be passed by", async ({ skip }) => {
+    const options = { validator: { n: { $gte: { $numberInt: "5" } } } };
+    const broken = await archiveOf("by-a-validator", rows(20, "old"), { options });
+    const proxy = await cuttingProxy(testServers.mongodb);
+    try {
+      let passes = 0;
+      proxy.alter = (command, message) => {
+        const at = message.indexOf("\x08bypassDocumentValidation\0\x01", 0, "latin1");
+        if (command !== "insert" || at < 0) return;
+        // As a server does that does not let this user pass its validators.
+        message[message.indexOf(0, at) + 1] = 0;
+        passes++;
+      };
+      const through = testConnection("mongodb", proxy.url, { database: of.name, name: uniqueName("through") });
+      const outcome = await engine.stage(broken, through, target(), testJob()).catch((error: unknown) => error);
+      const isLax = !(outcome instanceof Error) && passes > 0;
+      if (isLax) await (outcome as Awaited<ReturnType<typeof engine.stage>>).discard();
+      skip(isLax, "this server keeps no validators");
+      expect(outcome).toMatchObject({ code: "INVALID", message: expect.stringContaining("10 of 20 documents were refused") as string });
+      expect(passes).toBe(1);
+    } finally {
+      proxy.close();
+    }
     await expectNothingChanged();
   });
 
