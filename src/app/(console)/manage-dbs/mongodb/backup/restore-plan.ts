@@ -5,6 +5,7 @@ import type { Document, MongoClient } from "mongodb";
 import { serverKind, type ServerKind } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
 import { FORMAT_WORDS } from "@/app/(console)/manage-dbs/mongodb/backup/formats";
 import { planReplace, replaceNameCheck } from "@/app/(console)/manage-dbs/mongodb/backup/swap-plan";
+import { rightsCheck } from "@/app/(console)/manage-dbs/mongodb/backup/restore-rights";
 import { withClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { attempt, numberOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
 import type { Artefact, ManifestContent, PlanCheck, RestorePlan, RestoreTarget } from "@/backups/engine";
@@ -107,9 +108,19 @@ function formatCheck(manifest: ManifestContent): Check {
 async function liveChecks(client: MongoClient, plan: { manifest: ManifestContent; target: RestoreTarget; bytes: number }): Promise<Check[]> {
   const { manifest, bytes } = plan;
   const target = plan.target.name;
-  const [server, space] = [await serverKind(client), await spaceCheck(client, { target, bytes })];
-  const taken = plan.target.replace ? [] : [await takenCheck(client, target)];
-  return [...taken, writableCheck(server), versionCheck(server, manifest), ...keptCheck(server, manifest), ...nameLengthCheck({ manifest, target }), space];
+  const [server, rights] = [await serverKind(client), await rightsCheck(client, target)];
+  const space = await spaceCheck(client, { target, bytes });
+  // Whoever may do nothing there may not even look whether it is taken.
+  const taken = plan.target.replace || rights.result === "fail" ? [] : [await takenCheck(client, target)];
+  return [
+    ...taken,
+    rights,
+    writableCheck(server),
+    versionCheck(server, manifest),
+    ...keptCheck(server, manifest),
+    ...nameLengthCheck({ manifest, target }),
+    space,
+  ];
 }
 
 async function takenCheck(client: MongoClient, target: string): Promise<Check> {

@@ -72,6 +72,8 @@ export class Restore {
   private process: string | null = null;
   private scope: ArchiveScope | null = null;
   private documents = 0;
+  /** Nothing was sent yet that could have to be taken away. */
+  private isUntouched = true;
 
   constructor(run: { client: MongoClient; target: RestoreTarget; context: JobContext }) {
     this.client = run.client;
@@ -118,6 +120,7 @@ export class Restore {
     const parsed = listed
       .filter((entry) => scope.isOwn(entry) && this.isChosen(entry.collection))
       .map((entry) => ({ name: entry.collection, metadata: parseMetadata(entry) }));
+    this.isUntouched = false;
     this.habits = await probeHabits(this.db, stagingPrefix(this.context.jobId));
     const plain = parsed.filter((entry) => entry.metadata.kind !== "view");
     for (const [position, entry] of plain.entries()) {
@@ -238,7 +241,7 @@ export class Restore {
   async discard(): Promise<void> {
     for (const entry of this.collections.values()) await entry.queue?.abandon();
     try {
-      await removeStaged(this.db, this.context.jobId);
+      if (!this.isUntouched) await removeStaged(this.db, this.context.jobId);
     } finally {
       await this.client.close().catch(() => undefined);
     }

@@ -6,7 +6,6 @@ import { isAside } from "@/app/(console)/manage-dbs/mongodb/backup/aside-names";
 import { serverKind, type ServerKind } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
 import { type CollectionSize, sizesOf, total } from "@/app/(console)/manage-dbs/mongodb/backup/collection-sizes";
 import { listStanding, liveOf, type Standing } from "@/app/(console)/manage-dbs/mongodb/backup/swap-look";
-import { rightsCheck } from "@/app/(console)/manage-dbs/mongodb/backup/swap-rights";
 import { canRestoreRules } from "@/app/(console)/manage-dbs/mongodb/backup/swap-renames";
 import { databaseOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { attempt } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
@@ -62,7 +61,6 @@ export async function planReplace(
   const asides = [...standing.keys()].filter(isAside);
   return {
     checks: [
-      await rightsCheck(client, target.name),
       ...renameChecks(server, { live, objects }),
       ...(await shardedCheck(client, { database: target.name, server, live })),
       ...systemCheck(objects),

@@ -5,7 +5,7 @@ import type { Document, MongoClient } from "mongodb";
 import { attempt } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
 import type { PlanCheck } from "@/backups/engine";
 
-/** Whether the connection's user may do what a restore in place does, by what the server says of him. */
+/** Whether the connection's user may do what a restore does, by what the server says of them. */
 
 type Check = ReturnType<typeof PlanCheck.parse>;
 
