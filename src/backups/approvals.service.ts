@@ -7,8 +7,10 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Approval } from "@/backups/approvals.schema";
 import type { RestoreTarget } from "@/backups/engine";
 import { liveName } from "@/backups/live-name";
+import { isSamePlace, type Place, placeOf, readPlace } from "@/backups/place";
 import type { Principal } from "@/server/auth/principal";
 import type { Connection } from "@/server/connection";
+import { connectionById } from "@/server/connections";
 import * as repo from "@/server/control-plane/approvals.repo";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
 import { deleteSetting, settingsOf, writeSetting } from "@/server/control-plane/settings.repo";
@@ -20,20 +22,27 @@ import { roleMay } from "@/lib/rights";
 
 const RULE = "two persons|";
 
-/** What the rule guards: the database, by whatever connection it is opened. */
-const placeOf = (connection: Connection): string => `${connection.engine}|${connection.address}|${liveName(connection)}`;
-
-/** The settings that guard this connection: its own, and that of another connection to the same place. */
+/** The settings that guard this connection: its own, and those of other connections to the same database, also when they are no more. */
 async function rulesOf(connection: Connection): Promise<string[]> {
-  const place = placeOf(connection);
   const rules = await settingsOf(RULE);
-  return rules.filter(({ key, value }) => key === `${RULE}${connection.id}` || value === place).map(({ key }) => key);
+  const holds = await Promise.all(
+    rules.map(async ({ key, value }) => {
+      const id = key.slice(RULE.length);
+      if (id === connection.id) return true;
+      const guarded = [readPlace(value), await placeNow(id)];
+      return (await Promise.all(guarded.map((place) => place !== null && isSamePlace(place, placeOf(connection))))).includes(true);
+    }),
+  );
+  return rules.flatMap(({ key }, index) => (holds[index] ? [key] : []));
 }
+
+/** A connection that was edited since its rule began takes the rule along. Null when it is no more. */
+const placeNow = (id: string): Promise<Place | null> => connectionById(id).then(placeOf, () => null);
 
 /** Whether a replacing restore of this connection needs a second person. */
 export const isTwoPerson = async (connection: Connection): Promise<boolean> => (await rulesOf(connection)).length > 0;
 
-const beginRule = (connection: Connection): Promise<void> => writeSetting(`${RULE}${connection.id}`, placeOf(connection));
+const beginRule = (connection: Connection): Promise<void> => writeSetting(`${RULE}${connection.id}`, JSON.stringify(placeOf(connection)));
 
 async function endRule(connection: Connection): Promise<void> {
   for (const key of await rulesOf(connection)) await deleteSetting(key);

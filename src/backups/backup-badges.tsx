@@ -3,7 +3,10 @@ import { backupFormat } from "@/engines";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { formatUtc } from "@/lib/format";
 
-type Shown = Pick<BackupSummary, "state" | "verifiedAt" | "verifiedHow" | "provedAt" | "provedHow" | "origin" | "error" | "engine" | "format">;
+type Shown = Pick<
+  BackupSummary,
+  "state" | "verifiedAt" | "verifiedHow" | "provedAt" | "provedHow" | "origin" | "takenFrom" | "isElsewhere" | "error" | "engine" | "format"
+>;
 
 /** What can be relied on: a verified backup was read back whole with equal counts, a proved one was restored and compared. */
 export function BackupBadges({ backup }: { backup: Shown }) {
@@ -27,6 +30,11 @@ export function BackupBadges({ backup }: { backup: Shown }) {
       {backup.origin === "upload" ? (
         <Badge tone="plain" title="Made elsewhere and uploaded: this console did not write it">
           uploaded, not ours
+        </Badge>
+      ) : null}
+      {backup.isElsewhere ? (
+        <Badge tone="amber" title={`Taken from ${backup.takenFrom ?? "another database"}, which this connection does not open any more`}>
+          of another database
         </Badge>
       ) : null}
     </span>

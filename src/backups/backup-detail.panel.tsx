@@ -116,6 +116,7 @@ function Head({ backup, connection, may, onLookInside }: HeadProps) {
     { label: "Consistency", value: backup.consistency ?? "none" },
     { label: "Took", value: took === null ? "running" : formatDuration(took) },
     { label: "Server", value: backup.serverVersion ?? "not known" },
+    { label: "Taken from", value: backup.takenFrom ?? (backup.origin === "upload" ? "uploaded" : "not noted") },
     { label: "Written by", value: backup.tool ?? "not known" },
     { label: "Stored in", value: "disk" },
   ];

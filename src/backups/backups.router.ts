@@ -9,6 +9,7 @@ import { RestorePlan, RestoreTarget, type BackupEngine } from "@/backups/engine"
 import { createKeepingProcedures } from "@/backups/keeping.procedures";
 import { createProofProcedures } from "@/backups/proof.procedures";
 import { planRestore, startRestore } from "@/backups/restores.service";
+import { isFromElsewhere, summariesOf } from "@/backups/taken-from";
 import { backupSummary, cursorOf, parseCursor } from "@/backups/views";
 import type { EngineId } from "@/engines";
 import { addRestoredConnection } from "@/server/connection-changes";
@@ -48,7 +49,7 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
         const before = parseCursor(input.before);
         const rows = await listBackups({ connectionIds: [ctx.connection.id], limit: input.limit, before: before && { startedAt: before.time, id: before.id } });
         const last = rows.at(-1);
-        return { backups: rows.map(backupSummary), nextCursor: rows.length === input.limit && last ? cursorOf(last.started_at, last.id) : null };
+        return { backups: await summariesOf(rows), nextCursor: rows.length === input.limit && last ? cursorOf(last.started_at, last.id) : null };
       }),
 
     get: procedure
@@ -63,7 +64,7 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
             ? null
             : (JSON.parse(backup.manifest) as { objects: BackupDetail["objects"]; skipped: BackupDetail["skipped"]; source: string });
         return {
-          ...backupSummary(backup),
+          ...backupSummary(backup, await isFromElsewhere(backup, ctx.connection)),
           objects: content?.objects ?? [],
           skipped: content?.skipped ?? [],
           source: content?.source ?? null,

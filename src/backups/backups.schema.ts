@@ -34,6 +34,10 @@ export const BackupSummary = z.object({
   scheduleId: z.string().nullable(),
   /** "upload": made elsewhere. */
   origin: z.enum(["console", "upload"]),
+  /** The database it is a copy of, `host:port/database` or a path; null for an upload and where it was not noted. */
+  takenFrom: z.string().nullable(),
+  /** Whether its connection opens another database today. */
+  isElsewhere: z.boolean(),
   error: Failure.nullable(),
   createdBy: z.string(),
   startedAt: z.string(),

@@ -4,6 +4,7 @@ import { fileNameOf, giveUp, insertRunning, newBackupId } from "@/backups/catalo
 import type { Artefact, BackupEngine, JobContext, ManifestContent, Verification } from "@/backups/engine";
 import { Manifest } from "@/backups/engine";
 import { asAppError, errorJson, startJob } from "@/backups/jobs";
+import { placeOf, placeText } from "@/backups/place";
 import { applyRetention, type RetentionRule } from "@/backups/retention.service";
 import { isNoSpace, noRoom, roomBytes, watchRoom } from "@/backups/room";
 import { artefactBytes, artefactPath, createArtefact, openArtefact, type PendingArtefact, sha256OfFile, type WrittenArtefact } from "@/backups/store";
@@ -67,10 +68,10 @@ interface Run {
 }
 
 async function runBackup(run: Run): Promise<Record<string, unknown>> {
-  const { backupId, fileName, engine, context } = run;
+  const { backupId, engine, context } = run;
   let pending: PendingArtefact | null = null;
   try {
-    pending = await createArtefact(fileName);
+    pending = await createArtefact(run.fileName);
     throwIfCancelled(context.signal);
     const { content, bytes, streamedSha256 } = await writeInto(pending, run);
     context.progress({ phase: "Read back whole", bytesDone: 0, bytesTotal: bytes });
@@ -79,7 +80,9 @@ async function runBackup(run: Run): Promise<Record<string, unknown>> {
     context.progress({ phase: "Compare counts" });
     assertSameCounts(content, verification);
     throwIfCancelled(context.signal);
-    await publishBackup({ ...run, pending, content, bytes, sha256, method: verification.method, fileName: fileNameOf(backupId, engine, content.format) });
+    const fileName = fileNameOf(backupId, engine, content.format);
+    const takenFrom = placeText(placeOf(run.connection));
+    await publishBackup({ ...run, pending, content, bytes, sha256, method: verification.method, fileName, takenFrom });
     context.log(`read back whole (${verification.method}), ${content.objects.length} of ${content.objects.length} counts equal`);
     context.log("complete and verified");
     return { backupId, bytes, sha256, objects: content.objects.length, items: itemsOf(content), skipped: content.skipped };
@@ -129,8 +132,10 @@ export async function publishBackup(found: {
   method: string;
   /** When it is not the name the file was begun under: the row has it before the file does. */
   fileName?: string;
+  /** Which database it is a copy of; absent for a file made elsewhere. */
+  takenFrom?: string;
 }): Promise<void> {
-  const { backupId, connection, pending, content, bytes, sha256, method, fileName } = found;
+  const { backupId, connection, pending, content, bytes, sha256, method, fileName, takenFrom } = found;
   const finishedAt = new Date().toISOString();
   const manifest: Manifest = {
     ...content,
@@ -138,6 +143,7 @@ export async function publishBackup(found: {
     backupId,
     connection: connection.id,
     environment: connection.environment,
+    ...(takenFrom === undefined ? {} : { takenFrom }),
     bytes,
     sha256,
     startedAt: found.startedAt.toISOString(),
@@ -274,13 +280,8 @@ export async function checkArtefact(options: { backup: BackupRow; engine: Backup
  */
 export async function checkBytes({ backup, context }: { backup: BackupRow; context: JobContext }): Promise<{ artefact: Artefact; manifest: Manifest }> {
   throwIfCancelled(context.signal);
-  const { artefact, manifest } = await storedArtefact(backup);
+  const { artefact, manifest } = await checkSize(backup);
   context.progress({ phase: "Read back whole", bytesDone: 0, bytesTotal: artefact.bytes });
-  if (artefact.bytes !== manifest.bytes) {
-    throw new AppError("INTERNAL", `The file has ${artefact.bytes} bytes, the manifest says ${manifest.bytes}`, {
-      fix: "Choose another backup; this file was changed.",
-    });
-  }
   const sha256 = await sha256OfFile(artefact.path, context.signal, (bytesDone) => context.progress({ bytesDone }));
   if (sha256 !== manifest.sha256)
     throw new AppError("INTERNAL", "The file is not the one that was written: its SHA-256 differs", {
@@ -288,6 +289,16 @@ export async function checkBytes({ backup, context }: { backup: BackupRow; conte
       detail: sha256,
     });
   return { artefact, manifest };
+}
+
+/** Only the size of a stored backup against its manifest. @throws AppError saying what is off */
+export async function checkSize(backup: BackupRow): Promise<{ artefact: Artefact; manifest: Manifest }> {
+  const stored = await storedArtefact(backup);
+  const { artefact, manifest } = stored;
+  if (artefact.bytes === manifest.bytes) return stored;
+  throw new AppError("INTERNAL", `The file has ${artefact.bytes} bytes, the manifest says ${manifest.bytes}`, {
+    fix: "Choose another backup; this file was changed.",
+  });
 }
 
 /** @throws AppError NOT_FOUND when the file or its manifest is gone, CONFLICT when the backup is not complete. */

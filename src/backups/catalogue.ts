@@ -3,6 +3,7 @@ import "server-only";
 import { randomBytes } from "node:crypto";
 import type { BackupEngine, JobContext } from "@/backups/engine";
 import { asAppError, cancelledBy, errorJson } from "@/backups/jobs";
+import { placeOf } from "@/backups/place";
 import type { PendingArtefact } from "@/backups/store";
 import type { EngineId } from "@/engines";
 import type { Connection } from "@/server/connection";
@@ -45,7 +46,7 @@ export function insertRunning(begun: {
     created_by_name: user.name,
     started_at: startedAt.toISOString(),
     schedule_id: scheduleId ?? null,
-    ...(origin ? { origin } : {}),
+    ...(origin ? { origin } : { place: JSON.stringify(placeOf(connection)) }),
   });
 }
 

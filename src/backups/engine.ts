@@ -43,6 +43,8 @@ export const Manifest = ManifestContent.extend({
   backupId: z.string(),
   connection: z.string(),
   environment: z.string(),
+  /** The database it was taken from, `host:port/database` or the path of a file; absent for a file made elsewhere and in older ones. */
+  takenFrom: z.string().optional(),
   /** Bytes and SHA-256 (hex) of the artefact file as stored. */
   bytes: z.number(),
   sha256: z.string(),
@@ -221,6 +223,11 @@ export interface BackupEngine {
     target: RestoreTarget,
     context: { signal?: AbortSignal | undefined; checksOnly?: boolean | undefined },
   ): Promise<RestorePlan>;
+  /**
+   * For an engine whose `stage` copies the artefact's very bytes and rejects unless the SHA-256 of the copy, read back, is the manifest's:
+   * the console does not read a file that was verified before a second time for that. When `stage` rejects it looks whether it is the file.
+   */
+  stageProvesBytes?: boolean;
   /** Restores aside. Nothing live is touched. On failure it has removed what it made. */
   stage(artefact: Artefact, connection: Connection, target: RestoreTarget, context: JobContext): Promise<Staged>;
   /** Clears what a crashed restore left behind. */

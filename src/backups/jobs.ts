@@ -8,6 +8,7 @@ import { join } from "node:path";
 import PQueue from "p-queue";
 import type { JobContext, Progress } from "@/backups/engine";
 import { childIdentity, type ChildIdentity } from "@/backups/children";
+import { placeOf } from "@/backups/place";
 import { appendAudit } from "@/server/audit";
 import * as jobsRepo from "@/server/control-plane/jobs.repo";
 import { jobText } from "@/lib/job-words";
@@ -85,7 +86,7 @@ export async function startJob(
   }
   const running: Running = { controller: new AbortController(), progress: {}, children: [], lines: 0, started: false };
   state.running.set(jobId, running);
-  const server = `${job.connection.engine}|${job.connection.address}`;
+  const server = `${job.connection.engine}|${placeOf(job.connection).at.join(",")}`;
   const queue = state.byServer.get(server) ?? new PQueue({ concurrency: 1 });
   state.byServer.set(server, queue);
   const begin = () =>

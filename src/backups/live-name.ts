@@ -11,16 +11,22 @@ import type { Connection } from "@/server/connection";
 export function liveName(connection: Connection): string {
   if (connection.engine === "sqlite") return connection.source === "built-in" ? connection.name : basename(connection.url.reveal());
   const { path, user } = partsOf(connection.url.reveal());
-  if (connection.engine === "redis") return /^\d+$/.test(path) ? path : "0";
+  if (connection.engine === "redis") return /^\d+$/.test(path) ? String(Number(path)) : "0";
   if (connection.engine === "mongodb") return connection.database ?? path;
-  return connection.database ?? (path || user || userInfo().username);
+  return path || user || userInfo().username;
 }
 
 /** Not `new URL`: a MongoDB URL may name several hosts. */
-function partsOf(url: string): { path: string; user: string } {
-  const [, authority = "", path = ""] = /^[a-z+]+:\/\/([^/?#]*)\/?([^?#]*)/i.exec(url) ?? [];
-  const credentials = authority.includes("@") ? authority.slice(0, authority.lastIndexOf("@")) : "";
-  return { path: decoded(path), user: decoded(credentials.split(":")[0] ?? "") };
+export function partsOf(url: string): { hosts: string[]; path: string; user: string; options: URLSearchParams } {
+  const [, authority = "", path = "", query = ""] = /^[a-z+]+:\/\/([^/?#]*)\/?([^?#]*)\??([^#]*)/i.exec(url) ?? [];
+  const at = authority.lastIndexOf("@");
+  const credentials = authority.slice(0, Math.max(at, 0));
+  return {
+    hosts: decoded(authority.slice(at + 1)).split(","),
+    path: decoded(path),
+    user: decoded(credentials.split(":")[0] ?? ""),
+    options: new URLSearchParams(query),
+  };
 }
 
 function decoded(text: string): string {

@@ -1,9 +1,9 @@
 import type { BackupSummary } from "@/backups/backups.schema";
 
-type Told = Pick<BackupSummary, "origin" | "state" | "verifiedAt" | "provedAt">;
+type Told = Pick<BackupSummary, "origin" | "isElsewhere" | "state" | "verifiedAt" | "provedAt">;
 
-/** Made by this console of what is live: a file from elsewhere says nothing of whether this database is backed up. */
-const isOwn = ({ origin }: Told): boolean => origin === "console";
+/** Made by this console of what is live: a file from elsewhere, or of another database, says nothing of whether this one is backed up. */
+const isOwn = ({ origin, isElsewhere }: Told): boolean => origin === "console" && !isElsewhere;
 
 /** The newest that was read back whole. @param backups newest first */
 export const lastGood = <T extends Told>(backups: readonly T[] = []): T | undefined =>

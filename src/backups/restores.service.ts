@@ -1,10 +1,12 @@
 import "server-only";
 /** Restores: check, stage aside, compare with the manifest, then keep under a new name or swap with what is live; remove when not equal. */
-import type { BackupEngine, JobContext, RestorePlan, RestoreTarget, Staged } from "@/backups/engine";
+import type { Artefact, BackupEngine, JobContext, RestorePlan, RestoreTarget, Staged } from "@/backups/engine";
 import { noteLeftBehind } from "@/backups/left-behind.service";
 import { performSwap } from "@/backups/swaps.service";
-import { checkArtefact, checkBytes, markIfDamaged, storedArtefact } from "@/backups/backups.service";
+import { checkArtefact, checkBytes, checkSize, markIfDamaged, storedArtefact } from "@/backups/backups.service";
 import { startJob } from "@/backups/jobs";
+import { originCheck } from "@/backups/taken-from";
+import { placeOf, placeText } from "@/backups/place";
 import type { Connection } from "@/server/connection";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
 import { AppError, throwIfCancelled } from "@/server/errors";
@@ -23,14 +25,16 @@ export interface RestoreRequest {
 
 /** What restoring would do. Changes nothing. */
 export async function planRestore(request: Omit<RestoreRequest, "user" | "addConnection">, signal?: AbortSignal): Promise<RestorePlan> {
-  const { artefact } = await storedArtefact(request.backup);
-  return request.engine.plan(artefact, request.connection, request.target, { signal });
+  const { backup, connection, engine, target } = request;
+  const { artefact } = await storedArtefact(backup);
+  const plan = await engine.plan(artefact, connection, target, { signal });
+  return { ...plan, checks: [...(await originCheck(backup, connection, target.replace === true)), ...plan.checks] };
 }
 
 /** Starts the job. @throws AppError CONFLICT when the same target is being restored into. */
 export async function startRestore(request: RestoreRequest): Promise<{ jobId: string }> {
   const { backup, connection, target, user, idempotencyKey } = request;
-  const lock = `${connection.engine}|${connection.address}|${connection.database ?? ""}|${target.name}`;
+  const lock = `${connection.engine}|${placeText(placeOf(connection))}|${target.name}`;
   const locks = single("restore-locks", () => new Set<string>());
   const { jobId } = await startJob(
     {
@@ -92,10 +96,10 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
   const { backup, connection, engine, target } = request;
   const { phases, phase } = phasesOf(context);
 
-  await phase("Check the file", () => checkBefore({ backup, engine, context }));
+  await phase("Check the file", () => checkBefore(request, context));
   const { artefact, manifest } = await storedArtefact(backup);
   await phase("Check the target", async () => assertPlan(await engine.plan(artefact, connection, target, { signal: context.signal, checksOnly: true })));
-  const staged = await phase("Restore aside", () => engine.stage(artefact, connection, target, context));
+  const staged = await phase("Restore aside", () => stage(request, artefact, context));
   let compared: Compared[];
   try {
     compared = await phase("Compare", async () => compare(chosen(manifest.objects, target), staged));
@@ -122,12 +126,30 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
   };
 }
 
-/** A file that was read back whole before only has to be that file still. */
-async function checkBefore(file: { backup: BackupRow; engine: BackupEngine; context: JobContext }): Promise<void> {
+/** A file that was read back whole before only has to be that file still: read for that here, unless the engine proves it while it stages. */
+async function checkBefore({ backup, engine }: RestoreRequest, context: JobContext): Promise<void> {
+  const file = { backup, engine, context };
+  await orMarked(backup, context, async () => {
+    if (backup.verified_at === null) await checkArtefact(file);
+    else await (engine.stageProvesBytes ? checkSize(backup) : checkBytes(file));
+  });
+}
+
+/** When what stands aside is not the backup, it may be the file that is not: then that is said, and written on the backup. */
+async function stage({ backup, engine, connection, target }: RestoreRequest, artefact: Artefact, context: JobContext): Promise<Staged> {
   try {
-    await (file.backup.verified_at === null ? checkArtefact(file) : checkBytes(file));
+    return await engine.stage(artefact, connection, target, context);
   } catch (error) {
-    await markIfDamaged({ ...file, error });
+    if (engine.stageProvesBytes && !context.signal.aborted) await orMarked(backup, context, () => checkBytes({ backup, context }));
+    throw error;
+  }
+}
+
+async function orMarked(backup: BackupRow, context: JobContext, check: () => Promise<unknown>): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    await markIfDamaged({ backup, context, error });
     throw error;
   }
 }

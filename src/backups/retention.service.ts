@@ -4,9 +4,11 @@ import { sql, type Transaction } from "kysely";
 import PQueue from "p-queue";
 import { type Kept, toRemove } from "@/backups/keeping";
 import { artefactBytes, artefactPath, removeArtefact } from "@/backups/store";
+import { isFromElsewhere, isOfSamePlace } from "@/backups/taken-from";
 import { SYSTEM_ACTOR } from "@/backups/system-user";
 import { isHeld } from "@/backups/uses";
 import { appendAudit, completeAudit } from "@/server/audit";
+import { connectionById } from "@/server/connections";
 import { type BackupRow, findBackup, listBackups } from "@/server/control-plane/backups.repo";
 import { controlPlane } from "@/server/control-plane/database";
 import type { ControlPlane } from "@/server/control-plane/schema";
@@ -45,7 +47,7 @@ function inTurn<T>(work: () => Promise<T>): Promise<T> {
 
 /**
  * Deletes a backup: its file, its manifest, its row.
- * @throws AppError CONFLICT for the last good one of its connection, and for one that is in use; NOT_FOUND when it is gone already
+ * @throws AppError CONFLICT for the last good one of the database that its connection opens, and for one that is in use; NOT_FOUND when it is gone
  */
 export const removeBackup = (id: string): Promise<void> => inTurn(() => removeUnlessLast(id));
 
@@ -60,11 +62,11 @@ async function stillThere(id: string): Promise<BackupRow> {
 
 async function removeUnlessLast(id: string): Promise<void> {
   const backup = await stillThere(id);
-  const others = (await allOf(backup.connection_id)).filter((other) => other.id !== id);
   if (await isGood(backup)) {
+    const others = (await allOf(backup.connection_id)).filter((other) => other.id !== id);
     let isAnotherGood = false;
-    for (const other of others) isAnotherGood ||= await isGood(other);
-    if (!isAnotherGood)
+    for (const other of others) isAnotherGood ||= (await isOfSamePlace(other, backup)) && (await isGood(other));
+    if (!isAnotherGood && !(await isOfThePast(backup)))
       throw new AppError("CONFLICT", "This is the last good backup of its connection", {
         fix: "Take another one and let it be verified; then delete this one.",
       });
@@ -72,9 +74,15 @@ async function removeUnlessLast(id: string): Promise<void> {
   await forget(backup);
 }
 
-/** The backup that a drill proves: the newest good one. */
+/** Whether its connection opens another database now: nothing would ever replace it, as for a connection that is no more. */
+const isOfThePast = async (backup: Listed): Promise<boolean> => isFromElsewhere(backup, await connectionById(backup.connection_id));
+
+/** The backup that a drill proves: the newest good one of what the connection opens now. */
 export async function newestGood(connectionId: string): Promise<BackupRow | undefined> {
-  for (const backup of await allOf(connectionId)) if (await isGood(backup)) return findBackup(backup.id);
+  const connection = await connectionById(connectionId);
+  for (const backup of await allOf(connectionId)) {
+    if ((await isGood(backup)) && !(await isFromElsewhere(backup, connection))) return findBackup(backup.id);
+  }
   return undefined;
 }
 
@@ -129,13 +137,14 @@ export interface RetentionRule {
 }
 
 /**
- * Deletes what a schedule's retention no longer keeps. One that cannot be deleted (it is being read) stays for the next time.
+ * Deletes what a schedule's retention no longer keeps of the database that the newest backup is of; copies of one that the connection opened
+ * before are a person's to delete. One that cannot be deleted (it is being read) stays for the next time.
  * @returns how many went
  */
 export const applyRetention = (connectionId: string, schedule: RetentionRule, options: { now?: Date; log: (line: string) => void }): Promise<number> =>
   inTurn(async () => {
     const { now = new Date(), log } = options;
-    const listed = await allOf(connectionId);
+    const listed = await ofOnePlace(await allOf(connectionId));
     const kept: Kept[] = [];
     for (const backup of listed) {
       const { id, state, started_at: startedAt, proved_at: provedAt, schedule_id: scheduleId } = backup;
@@ -147,6 +156,13 @@ export const applyRetention = (connectionId: string, schedule: RetentionRule, op
     for (const backup of listed.filter(({ id }) => ids.has(id))) if (await forgetOutdated(backup, { schedule: schedule.id, log })) removed += 1;
     return removed;
   });
+
+/** Those of the database that the newest one of this console is of. */
+async function ofOnePlace(listed: Listed[]): Promise<Listed[]> {
+  const newest = listed.find(({ origin }) => origin === "console");
+  const same = await Promise.all(listed.map((backup) => newest === undefined || isOfSamePlace(backup, newest)));
+  return listed.filter((_, index) => same[index]);
+}
 
 /** With its audit rows: before the effect, and after it. */
 async function forgetOutdated(backup: Listed, { schedule, log }: { schedule: string; log: (line: string) => void }): Promise<boolean> {

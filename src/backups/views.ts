@@ -1,10 +1,13 @@
 import "server-only";
+import { placeText, readPlace } from "@/backups/place";
 import type { BackupSummary, JobView, SwapView } from "@/backups/backups.schema";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
 import type { JobRow } from "@/server/control-plane/jobs.repo";
 import type { SwapRow } from "@/server/control-plane/swaps.repo";
 
-export function backupSummary(row: Omit<BackupRow, "manifest">): BackupSummary {
+/** @param isElsewhere whether it is another database's than its connection opens now */
+export function backupSummary(row: Omit<BackupRow, "manifest">, isElsewhere: boolean): BackupSummary {
+  const place = readPlace(row.place);
   return {
     id: row.id,
     connectionId: row.connection_id,
@@ -29,6 +32,8 @@ export function backupSummary(row: Omit<BackupRow, "manifest">): BackupSummary {
     drillError: row.drill_error === null ? null : (JSON.parse(row.drill_error) as BackupSummary["drillError"]),
     scheduleId: row.schedule_id,
     origin: row.origin,
+    takenFrom: place === null ? null : placeText(place),
+    isElsewhere,
     error: row.error === null ? null : (JSON.parse(row.error) as BackupSummary["error"]),
     createdBy: row.created_by_name,
     startedAt: row.started_at,

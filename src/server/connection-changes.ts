@@ -25,7 +25,7 @@ const RESERVED = ["main", "control-plane"];
 const SCHEME: Record<Exclude<EngineId, "sqlite">, RegExp> = { redis: /^rediss?:\/\//, postgres: /^postgres(ql)?:\/\//, mongodb: /^mongodb:\/\// };
 /** Options in a URL that would read files, run commands, ask the cloud for credentials or move the connection elsewhere. */
 const FORBIDDEN_OPTION =
-  /^(host|hostaddr|service|servicefile|passfile|options|ssl(rootcert|cert|key|password|crl|crldir|ca)|tls(CA|CRL|Certificate|CertificateKey)File|authMechanismProperties|proxyHost)$/i;
+  /^(host|hostaddr|port|service|servicefile|passfile|options|ssl(rootcert|cert|key|password|crl|crldir|ca)|tls(CA|CRL|Certificate|CertificateKey)File|authMechanismProperties|proxyHost)$/i;
 /** Cloud metadata and link-local addresses are never a database; in the one form in which a URL writes them. */
 const FORBIDDEN_HOST = /^(\[fe[89ab][0-9a-f]:|169\.254\.|\[::ffff:a9fe:|\[fd00:ec2::254\]|metadata\.)/;
 

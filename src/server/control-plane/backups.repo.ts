@@ -52,6 +52,7 @@ export function listBackups(options: {
       "drill_error",
       "schedule_id",
       "origin",
+      "place",
       "error",
       "created_by",
       "created_by_name",

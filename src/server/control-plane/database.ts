@@ -7,6 +7,7 @@ import { Migrator, type Migration } from "kysely/migration";
 import * as foundation from "../../../prisma-free-migrations/0001_foundation";
 import * as swaps from "../../../prisma-free-migrations/0002_swaps";
 import * as proofAndKeeping from "../../../prisma-free-migrations/0003_proof_and_keeping";
+import * as backupPlace from "../../../prisma-free-migrations/0004_backup_place";
 import { env } from "@/env";
 import { single } from "@/server/single";
 import type { ControlPlane } from "./schema";
@@ -16,6 +17,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   "0001_foundation": foundation,
   "0002_swaps": swaps,
   "0003_proof_and_keeping": proofAndKeeping,
+  "0004_backup_place": backupPlace,
 };
 
 export const dataDir = (): string => resolve(env().CONSOLE_DATA_DIR);

@@ -139,6 +139,8 @@ export interface BackupsTable {
   schedule_id: string | null;
   /** "upload": the file was made elsewhere. */
   origin: Generated<"console" | "upload">;
+  /** JSON of Place: the database its connection opened then; null for an upload and for older ones. */
+  place: string | null;
   created_by: string;
   created_by_name: string;
   started_at: string;

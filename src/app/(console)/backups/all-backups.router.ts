@@ -4,7 +4,8 @@ import { AttentionItem } from "@/backups/attention.schema";
 import { attentionFor } from "@/backups/attention.service";
 import { BackupPage } from "@/backups/backups.schema";
 import { backupsOfRemoved, removeOfRemoved } from "@/backups/removed-connections.service";
-import { backupSummary, cursorOf, parseCursor } from "@/backups/views";
+import { summariesOf } from "@/backups/taken-from";
+import { cursorOf, parseCursor } from "@/backups/views";
 import type { Principal } from "@/server/auth/principal";
 import { listConnections } from "@/server/connections";
 import { listBackups } from "@/server/control-plane/backups.repo";
@@ -70,9 +71,9 @@ export const allBackupsRouter = router({
     .query(async ({ ctx }) => ({ items: await attentionFor(ctx.principal, await visibleConnections(ctx.principal)) })),
 });
 
-function pageOf(rows: Parameters<typeof backupSummary>[0][], limit: number): z.infer<typeof BackupPage> {
+async function pageOf(rows: Parameters<typeof summariesOf>[0], limit: number): Promise<z.infer<typeof BackupPage>> {
   const last = rows.at(-1);
-  return { backups: rows.map(backupSummary), nextCursor: rows.length === limit && last ? cursorOf(last.started_at, last.id) : null };
+  return { backups: await summariesOf(rows), nextCursor: rows.length === limit && last ? cursorOf(last.started_at, last.id) : null };
 }
 
 async function visibleConnections(principal: Principal): Promise<string[]> {

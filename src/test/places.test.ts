@@ -1,0 +1,154 @@
+/** A database is known by where it is, not by what its connection is called. */
+import { linkSync, symlinkSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { seed as seedSqlite } from "@/setup/seed/seed-sqlite.mjs";
+import { codeOf } from "@/test/outcomes";
+import { sqliteConsole } from "@/test/sqlite-console";
+
+const shop = await sqliteConsole();
+const { isSamePlace, placeOf, placeText } = await import("@/backups/place");
+const { applyRetention, newestGood, removeBackup } = await import("@/backups/retention.service");
+const { createBackup } = await import("@/backups/backups.service");
+const { addConnection, draftConnection, editConnection, removeConnection } = await import("@/server/connection-changes");
+const { buildConnection, getConnection } = await import("@/server/connections");
+const { controlPlane } = await import("@/server/control-plane/database");
+const { writeSetting } = await import("@/server/control-plane/settings.repo");
+const { addPerson, principalOf } = await import("@/test/people");
+const { createCaller } = await import("@/trpc/root");
+
+afterAll(() => shop.remove());
+
+const asked = await addPerson("admin");
+const caller = createCaller({ principal: principalOf(asked), requestId: "test", address: "::1" });
+const sqliteAt = (name: string, url: string) => ({ engine: "sqlite" as const, name, environment: "staging" as const, url, database: null, tlsCa: null });
+const at = (engine: "postgres" | "redis" | "mongodb", url: string, database: string | null = null) =>
+  placeOf(buildConnection({ engine, name: "x", environment: "staging", source: "console", url, database, tlsCa: null, address: "shown" }));
+
+describe("one place", () => {
+  const same = (engine: "postgres" | "redis" | "mongodb", one: string, other: string) => isSamePlace(at(engine, one), at(engine, other));
+
+  test("is a server by any of its names, its usual port said or not", async () => {
+    expect(await same("postgres", "postgres://a:b@localhost/shop", "postgresql://c@127.0.0.1:5432/shop")).toBe(true);
+    expect(await same("postgres", "postgres://a@[::1]:5432/shop", "postgres://a@LOCALHOST/shop?sslmode=disable")).toBe(true);
+    expect(await same("postgres", "postgres://a@127.0.0.1:1/shop?port=5433", "postgres://a@localhost:5433/shop")).toBe(true);
+    expect(await same("postgres", "postgres://a@nowhere.invalid/shop?host=/run/postgresql", "postgres://a@localhost/shop")).toBe(true);
+    expect(await same("redis", "redis://cache.example.invalid:6379", "rediss://:secret@CACHE.example.invalid/00")).toBe(true);
+    expect(await same("mongodb", "mongodb://a.invalid:1,b.invalid/shop", "mongodb://u:p@b.invalid:27017/shop")).toBe(true);
+    expect(await same("redis", `redis://${hostname()}:7000/2`, "redis://127.0.0.1:7000/2")).toBe(true);
+  });
+
+  test("is not another port, database or machine, nor a name that is nothing", async () => {
+    expect(await same("postgres", "postgres://a@localhost/shop", "postgres://a@localhost:5433/shop")).toBe(false);
+    expect(await same("postgres", "postgres://a@localhost/shop", "postgres://a@localhost/shop2")).toBe(false);
+    expect(await same("redis", "redis://localhost/0", "redis://localhost/1")).toBe(false);
+    expect(await same("redis", "redis://192.0.2.1", "redis://192.0.2.2")).toBe(false);
+  });
+
+  test("of PostgreSQL is what its URL names, also when a database was given beside it", () => {
+    expect(at("postgres", "postgres://a@localhost/shop", "other")).toEqual(at("postgres", "postgres://a@localhost/shop"));
+  });
+
+  test("is shown without its credentials", () => {
+    expect(placeText(at("postgres", "postgres://who:secret@db1/shop"))).toBe("db1:5432/shop");
+    expect(placeText(at("mongodb", "mongodb://who:secret@b:1,a/shop"))).toBe("a:27017,b:1/shop");
+    expect(placeText(placeOf(shop.connection))).toBe(shop.file);
+  });
+
+  test("is not moved by the port of a URL's options", () => {
+    expect(() => draftConnection({ ...sqliteAt("x", "postgres://a@db1/shop?port=5433"), engine: "postgres" })).toThrow("option");
+  });
+});
+
+describe("the two-person rule of a file", () => {
+  afterEach(async () => {
+    await controlPlane().deleteFrom("settings").where("key", "like", "two persons%").execute();
+    await controlPlane().deleteFrom("approvals").execute();
+    await controlPlane().deleteFrom("connections").execute();
+  });
+  /** Asks for a restore in the place of what the connection opens. */
+  async function replaceThrough(connection: string, name: string) {
+    const opened = await getConnection("sqlite", connection);
+    const { jobId, backupId } = await createBackup({ connection: opened, engine: shop.engine, user: shop.user });
+    await shop.ended(jobId);
+    return caller.sqlite.backups.restore({ connection, id: backupId, target: name, replace: true, confirm: name });
+  }
+
+  test.each([
+    ["a link", symlinkSync],
+    ["a hard link", linkSync],
+  ])("holds for a restore through %s to it", async (what, link) => {
+    const name = `${what.replaceAll(" ", "-")}.sqlite`;
+    link(shop.file, join(shop.folder, name));
+    await addConnection(sqliteAt("by-the-back", join(shop.folder, name)), "test");
+    await caller.sqlite.approvals.require({ required: true });
+    expect(await replaceThrough("by-the-back", name)).toMatchObject({ jobId: null, approval: { state: "waiting" } });
+  });
+
+  test("holds for who adds the connection again, and follows one that is edited", async () => {
+    const [one, two] = [join(shop.folder, "one.sqlite"), join(shop.folder, "two.sqlite")];
+    await seedSqlite(one);
+    await seedSqlite(two);
+    await addConnection(sqliteAt("first", one), "test");
+    await caller.sqlite.approvals.require({ connection: "first", required: true });
+    await editConnection("sqlite/first", { environment: "staging", database: null, tlsCa: null, url: two });
+    await addConnection(sqliteAt("to-two", two), "test");
+    expect(await replaceThrough("to-two", "two.sqlite")).toMatchObject({ jobId: null });
+    await removeConnection("sqlite/first");
+    await addConnection(sqliteAt("again", one), "test");
+    expect(await replaceThrough("again", "one.sqlite")).toMatchObject({ jobId: null });
+  });
+
+  test("of another kind of note guards its own connection still", async () => {
+    await writeSetting("two persons|sqlite/main", "sqlite|/elsewhere|x");
+    expect((await caller.sqlite.approvals.list({})).required).toBe(true);
+  });
+});
+
+describe("a connection that opens another database under its old name", () => {
+  const [before, after] = [join(shop.folder, "before.sqlite"), join(shop.folder, "after.sqlite")];
+  const complete = async () => {
+    const { jobId, backupId } = await createBackup({ connection: await getConnection("sqlite", "shop"), engine: shop.engine, user: shop.user });
+    await shop.ended(jobId);
+    return shop.backup(backupId);
+  };
+  const isElsewhere = async (id: string) => (await caller.sqlite.backups.list({ connection: "shop" })).backups.find((backup) => backup.id === id)?.isElsewhere;
+
+  test("has the old backups, and each says what it is a copy of", async () => {
+    await seedSqlite(before);
+    await seedSqlite(after);
+    await addConnection(sqliteAt("shop", before), "test");
+    const old = await complete();
+    expect(JSON.parse(old.manifest ?? "")).toMatchObject({ takenFrom: before });
+    expect(await caller.sqlite.backups.get({ connection: "shop", id: old.id })).toMatchObject({ takenFrom: before, isElsewhere: false });
+    const own = { connection: "shop", id: old.id, target: "before.sqlite", replace: true };
+    expect((await caller.sqlite.backups.plan(own)).checks.filter(({ title }) => title.includes("another database"))).toEqual([]);
+
+    await removeConnection("sqlite/shop");
+    await addConnection(sqliteAt("shop", after), "test");
+    const mine = await complete();
+    expect([await isElsewhere(old.id), await isElsewhere(mine.id)]).toEqual([true, false]);
+    expect((await caller.backups.list({})).backups.find(({ id }) => id === old.id)).toMatchObject({ takenFrom: before, isElsewhere: true });
+    expect(await caller.sqlite.backups.get({ connection: "shop", id: old.id })).toMatchObject({ takenFrom: before, isElsewhere: true });
+    for (const target of [{ target: "after.sqlite", replace: true }, { target: "copy.sqlite" }]) {
+      const [first] = (await caller.sqlite.backups.plan({ connection: "shop", id: old.id, ...target })).checks;
+      expect(first).toMatchObject({ result: "warn", title: `The backup was taken from another database: ${before}` });
+      expect(first?.detail).toContain(after);
+    }
+
+    // What is said of this database, and what is kept of it, is not said by the other's copies.
+    expect((await newestGood("sqlite/shop"))?.id).toBe(mine.id);
+    expect(await codeOf(removeBackup(mine.id))).toBe("CONFLICT");
+    await controlPlane().updateTable("backups").set({ schedule_id: "s" }).where("connection_id", "=", "sqlite/shop").execute();
+    await complete();
+    expect(await applyRetention("sqlite/shop", { id: "s", keep_last: 1, keep_days: null }, { log: () => undefined })).toBe(0);
+    expect(await codeOf(removeBackup(old.id))).toBe("ok");
+  });
+
+  test("says nothing of one that did not note it", async () => {
+    const [last] = (await caller.sqlite.backups.list({ connection: "shop" })).backups;
+    await controlPlane().updateTable("backups").set({ place: null }).execute();
+    expect(await caller.sqlite.backups.get({ connection: "shop", id: last?.id ?? "" })).toMatchObject({ takenFrom: null, isElsewhere: false });
+  });
+});
