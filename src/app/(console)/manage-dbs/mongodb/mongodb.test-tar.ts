@@ -6,13 +6,15 @@ export interface TarEntry {
   /** "0" file, "2" symbolic link, "3" device, "5" folder. */
   type?: string;
   linkTo?: string;
+  /** What the header says of its content, when that is another. */
+  size?: number;
 }
 
 export function tarOf(entries: readonly TarEntry[], end = Buffer.alloc(1_024)): Buffer {
   return Buffer.concat([...entries.flatMap((entry) => tarEntry(entry)), end]);
 }
 
-function tarEntry({ path, content = "", type = "0", linkTo = "" }: TarEntry): Buffer[] {
+function tarEntry({ path, content = "", type = "0", linkTo = "", size }: TarEntry): Buffer[] {
   const body = Buffer.from(content);
   if (Buffer.byteLength(path) > 100) {
     const name = Buffer.from(`${path}\0`);
@@ -22,7 +24,7 @@ function tarEntry({ path, content = "", type = "0", linkTo = "" }: TarEntry): Bu
       ...tarEntry({ path: path.slice(0, 50), content, type, linkTo }),
     ];
   }
-  return [header({ path, size: body.length, type, linkTo }), padded(body)];
+  return [header({ path, size: size ?? body.length, type, linkTo }), padded(body)];
 }
 
 const padded = (body: Buffer): Buffer => Buffer.concat([body, Buffer.alloc((512 - (body.length % 512)) % 512)]);

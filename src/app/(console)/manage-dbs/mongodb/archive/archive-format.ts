@@ -28,6 +28,12 @@ export interface ArchiveCollection {
 /** One key for a namespace. A NUL stands in neither name. */
 export const namespaceKey = (database: string, collection: string): string => `${database}\0${collection}`;
 
+/** @throws ArchiveError for a name no server has: it would be cut, or taken for another */
+export function assertNames({ database, collection }: { database: string; collection: string }): void {
+  if (collection !== "" && !collection.includes("\0") && !database.includes("\0")) return;
+  throw new ArchiveError(`The file holds a name that no database has: ${JSON.stringify(`${database}.${collection}`.slice(0, 100))}`);
+}
+
 export class ArchiveError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

@@ -5,6 +5,7 @@ import {
   type ArchiveCollection,
   ArchiveError,
   type ArchiveHeader,
+  assertNames,
   COLLECTIONS_MAX,
   DOCUMENT_BYTES_MAX,
   namespaceKey,
@@ -182,6 +183,7 @@ export class ArchiveParser {
       metadata: text(fields, "metadata"),
       type: fields.has("type") ? text(fields, "type") : "",
     };
+    assertNames(entry);
     if (this.collections.some((other) => other.database === entry.database && other.collection === entry.collection))
       throw new ArchiveError(`${entry.collection} is listed twice`);
     this.collections.push(entry);

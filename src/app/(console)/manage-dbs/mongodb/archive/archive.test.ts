@@ -222,6 +222,8 @@ describe("the reader", () => {
       () => Buffer.concat([MAGIC, archiveHeader, listed("a"), END, ...whole("a", [documentOf(16 * 1024 * 1024 + 1, 1)])]),
       "Neither a document",
     ],
+    ["a NUL in a collection's name", () => Buffer.concat([MAGIC, archiveHeader, listed("a\0b"), END, ...whole("a\0b", A)]), "no database has"],
+    ["a collection without a name", () => Buffer.concat([MAGIC, archiveHeader, listed(""), END, ...whole("", A)]), "no database has"],
     ["no header", () => Buffer.concat([MAGIC, END]), "A block ends where none is open"],
   ])("refuses %s", async (_name, make, message) => {
     expect(await refusal(make())).toContain(message);
@@ -284,6 +286,23 @@ describe("the reader", () => {
     );
     expect(await refusal(bomb, { chunk: 65_536 })).toContain("expands to far more");
     expect(await refusal(gzipSync(archive()), { expandedBytesMax: 1_000 })).toContain("expands to far more");
+  });
+
+  it("stops early in ten gigabytes that come out of ten megabytes", async () => {
+    const head = gzipSync(Buffer.concat([MAGIC, archiveHeader, listed("a"), END, bson({ db: "d", collection: "a", EOF: false, CRC: Long.ZERO })]));
+    const member = gzipSync(documentOf(15 * 1024 * 1024, 1));
+    let members = 0;
+    const source = Readable.from(
+      (function* () {
+        yield head;
+        for (; members < 700; members++) yield member;
+      })(),
+    );
+    const reading = (async () => {
+      for await (const event of readArchive(source)) expect(event.kind).not.toBe("end");
+    })();
+    await expect(reading).rejects.toThrow("expands to far more");
+    expect(members).toBeLessThan(70);
   });
 
   it("stops when it is cancelled", async () => {

@@ -2,19 +2,23 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { gzipSync } from "node:zlib";
 
 import { BSON } from "mongodb";
 import { describe, expect, it } from "vitest";
 
 import { ArchiveError } from "@/app/(console)/manage-dbs/mongodb/archive/archive-format";
+import { plainChunks } from "@/app/(console)/manage-dbs/mongodb/archive/archive-reader";
 import { Crc64, crcHex } from "@/app/(console)/manage-dbs/mongodb/archive/crc64-xz";
 import { readDumpFolder } from "@/app/(console)/manage-dbs/mongodb/archive/dump-folder";
 import { fileKindOf } from "@/app/(console)/manage-dbs/mongodb/archive/file-kind";
+import { documentOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { type TarEntry, tarOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-tar";
 
 const documents = (count: number): Buffer[] =>
   Array.from({ length: count }, (_, index) => Buffer.from(BSON.serialize({ _id: index, text: "x".repeat(index) })));
+const FIFTEEN_MEGABYTES = gzipSync(documentOf(15 * 1024 * 1024, 1));
 const metadata = (name: string, type = "collection", options = {}): string => JSON.stringify({ options, indexes: [], collectionName: name, type });
 
 const folder = (): TarEntry[] => [
@@ -88,6 +92,11 @@ describe("a dump folder as tar", () => {
     ["a device", { path: "dump/shop/a.bson", type: "3" }],
     ["a pipe", { path: "dump/shop/a.bson", type: "6" }],
     ["a long name that climbs", { path: `dump/${"a/".repeat(60)}../../x.bson` }],
+    ["a long name with a NUL", { path: `dump/shop/${"a".repeat(100)}\0/../x.bson` }],
+    ["a NUL in the name of a collection", { path: "dump/shop/rows%00.bson" }],
+    ["a NUL in a described name", { path: "dump/shop/a.metadata.json", content: metadata("view\0", "view", { viewOn: "rows", pipeline: [] }) }],
+    ["a line break in the name of a database", { path: "dump/shop\r\nSet-Cookie: a=b/a.bson" }],
+    ["a control character in a name", { path: "dump/shop/a\u001b[2J.bson" }],
   ] as [string, TarEntry][])("refuses %s", async (_what, entry) => {
     await expect(read(tarOf([...folder(), entry]))).rejects.toBeInstanceOf(ArchiveError);
   });
@@ -106,6 +115,37 @@ describe("a dump folder as tar", () => {
     await expect(read(tarOf([{ path: "dump/shop/a.metadata.json", content: metadata("a") }]))).rejects.toBeInstanceOf(ArchiveError);
     await expect(read(tarOf([{ path: "holiday.jpg", content: "x" }]))).rejects.toBeInstanceOf(ArchiveError);
     await expect(read(tarOf([{ path: "dump/shop/a.bson.gz", content: gzipSync("x".repeat(100)).subarray(0, 15) }]))).rejects.toBeInstanceOf(ArchiveError);
+  });
+
+  it("refuses a NUL in a name that an extended header gives", async () => {
+    const record = " path=dump/shop/a\0b.bson\n";
+    const whole = tarOf([...folder(), { path: "pax", type: "x", content: `${record.length + 2}${record}` }, { path: "dump/shop/a.bson" }]);
+    await expect(read(whole)).rejects.toBeInstanceOf(ArchiveError);
+  });
+
+  it("stops early in ten gigabytes that come out of ten megabytes", async () => {
+    const members = Array.from({ length: 700 }, () => FIFTEEN_MEGABYTES);
+    const one = tarOf([{ path: "dump/shop/a.bson.gz", content: Buffer.concat(members) }]);
+    await expect(read(one, 1 << 20)).rejects.toThrow("expands to far more");
+    let given = 0;
+    const open = () =>
+      plainChunks(
+        Readable.from(
+          (function* () {
+            // A file of 8 GiB within a tar file within gzip.
+            yield gzipSync(tarOf([{ path: "dump/shop/a.bson", size: 2 ** 33 - 1 }], Buffer.alloc(0)).subarray(0, 512));
+            for (const member of members) {
+              given += member.length;
+              yield member;
+            }
+          })(),
+        ),
+      );
+    const reading = (async () => {
+      for await (const event of readDumpFolder(open)) expect(event.kind).not.toBe("end");
+    })();
+    await expect(reading).rejects.toThrow("expands to far more");
+    expect(given).toBeLessThan(members.length * FIFTEEN_MEGABYTES.length * 0.1);
   });
 
   it("stops at a file that expands without measure", async () => {

@@ -3,7 +3,13 @@ import "server-only";
 import { finished } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 
-import { type ArchiveCollection, ArchiveError, DOCUMENT_BYTES_MAX, PRELUDE_BYTES_MAX } from "@/app/(console)/manage-dbs/mongodb/archive/archive-format";
+import {
+  type ArchiveCollection,
+  ArchiveError,
+  assertNames,
+  DOCUMENT_BYTES_MAX,
+  PRELUDE_BYTES_MAX,
+} from "@/app/(console)/manage-dbs/mongodb/archive/archive-format";
 import type { ArchiveEvent } from "@/app/(console)/manage-dbs/mongodb/archive/archive-parser";
 import { Crc64, crcHex } from "@/app/(console)/manage-dbs/mongodb/archive/crc64-xz";
 import { readTar, type TarEvent } from "@/app/(console)/manage-dbs/mongodb/archive/tar-reader";
@@ -126,6 +132,7 @@ function addDocuments(listed: Listed, file: FolderFile): void {
 function assertDistinct(listed: Listed): void {
   const names = new Set<string>();
   for (const { database, collection } of listed.collections.values()) {
+    assertNames({ database, collection });
     const key = `${database}\0${collection}`;
     if (names.has(key)) throw new ArchiveError(`${collection} is there twice`);
     names.add(key);

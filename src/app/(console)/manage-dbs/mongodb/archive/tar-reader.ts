@@ -63,8 +63,9 @@ function checkEntry({ path, type }: Header): void {
     );
   const parts = path.split("/");
   const isOutside = path.startsWith("/") || /^[a-z]:/i.test(path) || path.includes("\\") || parts.includes("..");
-  if (path === "" || path.includes("\0") || isOutside || Buffer.byteLength(path) > NAME_BYTES_MAX)
-    throw new ArchiveError(`The tar file holds a name that leads out of its folder, or is none: ${shown(path)}`);
+  // What dumps a folder writes control characters as %XX.
+  const isOdd = path === "" || /[\0-\x1f\x7f]/.test(path) || Buffer.byteLength(path) > NAME_BYTES_MAX;
+  if (isOutside || isOdd) throw new ArchiveError(`The tar file holds a name that leads out of its folder, or that no dump has: ${shown(path)}`);
 }
 
 const shown = (path: string): string => JSON.stringify(path.slice(0, 100));

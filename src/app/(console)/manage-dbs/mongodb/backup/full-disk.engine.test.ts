@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
 import { BSON, type Db, MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 
 import { writeArchive } from "@/app/(console)/manage-dbs/mongodb/archive/archive-writer";
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
