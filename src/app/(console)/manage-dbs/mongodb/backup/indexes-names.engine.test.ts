@@ -1,13 +1,19 @@
 /** Every kind of index and the awkward names, each where the server takes it: it is asked, and what it refuses is said and skipped. */
-import type { Document } from "mongodb";
+import { createWriteStream, statSync } from "node:fs";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+import { BSON, type Document } from "mongodb";
 import { describe, expect, it } from "vitest";
 
+import { writeArchive } from "@/app/(console)/manage-dbs/mongodb/archive/archive-writer";
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
 import { artefactAt, sinkAt, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { catalogue, rows } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
 import { startSuite, type TestDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
-import { uniqueName } from "@/test/servers";
+import { testConnection } from "@/test/connections";
+import { testServers, uniqueName } from "@/test/servers";
 
 const { client, directory, database } = await startSuite();
 
@@ -77,7 +83,12 @@ describe("a collection's name is in the backup, and comes back:", () => {
     "template1",
     "%2e%2e%2f",
     "new\nline",
+    " leading and trailing ",
+    "$leading",
+    "tab\there",
     "x".repeat(200),
+    // With the database's name the 255 bytes a server takes.
+    "y".repeat(238),
     "ä".repeat(100),
     "system.js",
   ])("%s", async (name, { skip }) => {
@@ -109,23 +120,79 @@ describe("a database's name as the target", () => {
   });
 });
 
+describe("a database and a connection with a strange name are backed up, and restored under another strange one:", () => {
+  it.for(["-rf", "a'b;DROP--", "emoji🦊", "ümlaut", "%2e%2e", "template1"])("%s", async (label, { skip }) => {
+    const odd = database(label);
+    const refused = await refusal(insertDocuments(odd.db.collection("rows"), rows(3, label)));
+    skip(refused !== null, `this server refuses the name: ${refused}`);
+    const source = { ...odd, connection: testConnection("mongodb", testServers.mongodb, { database: odd.name, name: `${label}"\r\n$(reboot)` }) };
+    const path = directory.path("strange");
+    const manifest = await mongodbBackup.write(source.connection, sinkAt(path), testJob());
+    expect(manifest).toMatchObject({ source: odd.name, objects: [{ name: "rows", count: 3 }] });
+    const target = database(label);
+    const staged = await mongodbBackup.stage(await artefactAt(path, manifest), source.connection, { name: target.name }, testJob());
+    expect(await staged.keep()).toMatchObject({ connection: { database: target.name } });
+    expect(await catalogue(target.db)).toEqual(await catalogue(odd.db));
+  });
+});
+
+it("users and roles in an archive are named as left out, and never restored", async () => {
+  const path = directory.path("users.archive");
+  const users = [Buffer.from(BSON.serialize({ _id: "shop.mallory", user: "mallory", db: "shop", roles: [{ role: "root", db: "admin" }] }))];
+  const namespaces: [string, string, Buffer[]][] = [
+    ["shop", "rows", rows(3, "rows")],
+    ["shop", "$admin.system.users", users],
+    ["admin", "system.users", users],
+    ["admin", "system.version", rows(1, "version")],
+    ["config", "settings", rows(1, "settings")],
+  ];
+  const archive = writeArchive({
+    serverVersion: "8.0.0",
+    toolVersion: "100.12.0",
+    collections: namespaces.map(([of, collection]) => ({ database: of, collection, metadata: "{}", type: "collection" })),
+    sources: namespaces.map(([of, collection, documents]) => ({
+      database: of,
+      collection,
+      async *batches() {
+        yield documents;
+      },
+    })),
+    report: () => undefined,
+  });
+  await pipeline(Readable.from(archive), createWriteStream(path));
+  const manifest = await mongodbBackup.describe?.({ path, bytes: statSync(path).size }, testJob());
+  if (!manifest) throw new Error("it cannot be described");
+  expect(manifest.objects.map((object) => object.name)).toEqual(["rows"]);
+  expect(manifest.skipped.map((entry) => entry.name).sort()).toEqual(["$admin.system.users", "admin.system.users", "admin.system.version", "config.settings"]);
+  const before = await ownDatabases();
+  const target = database("users");
+  const staged = await mongodbBackup.stage(await artefactAt(path, manifest), target.connection, { name: target.name }, testJob());
+  await staged.keep();
+  expect(Object.keys(await catalogue(target.db))).toEqual(["rows"]);
+  expect(await ownDatabases()).toEqual(before);
+  const known = await client.db("admin").command({ usersInfo: { forAllDBs: true } });
+  expect(JSON.stringify(known["users"] ?? [])).not.toContain("mallory");
+});
+
+/** Collections of the databases that are the server's own. */
+async function ownDatabases(): Promise<Record<string, string[]>> {
+  const found: Record<string, string[]> = {};
+  for (const name of ["admin", "config", "local"]) {
+    const entries = await client.db(name).listCollections({}, { nameOnly: true }).toArray();
+    found[name] = entries.map((entry) => entry.name).filter((entry) => !/sessions|oplog/.test(entry));
+  }
+  return found;
+}
+
 it("a restore under another name touches neither its source nor the server's own databases", async () => {
   const source = database("untouched");
   await insertDocuments(source.db.collection("rows"), rows(20, "rows"));
   await source.db.createCollection("view", { viewOn: "rows", pipeline: [{ $match: { n: 1 } }] });
   await source.db.createCollection("series", { timeseries: { timeField: "at", metaField: "sensor" } });
   await source.db.collection("series").insertOne({ at: new Date(0), sensor: 1 });
-  const own = async () => {
-    const found: Record<string, unknown> = {};
-    for (const name of ["admin", "config", "local"]) {
-      const entries = await client.db(name).listCollections({}, { nameOnly: true }).toArray();
-      found[name] = entries.map((entry) => entry.name).filter((entry) => !/sessions|oplog/.test(entry));
-    }
-    return found;
-  };
-  const [before, ownBefore] = [await catalogue(source.db), await own()];
+  const [before, ownBefore] = [await catalogue(source.db), await ownDatabases()];
   const { target } = await throughBackup(source);
   expect(await catalogue(source.db)).toEqual(before);
   expect(Object.keys(await catalogue(target.db))).toEqual(Object.keys(before));
-  expect(await own()).toEqual(ownBefore);
+  expect(await ownDatabases()).toEqual(ownBefore);
 });

@@ -90,14 +90,26 @@ describe("another client meanwhile", () => {
 });
 
 it("under writes, what is written is whole in itself, and called a snapshot only where the server keeps one", async () => {
-  const connection = testConnection("mongodb", testServers.mongodb, { database: name, name });
+  const proxy = await cuttingProxy(testServers.mongodb);
+  const connection = testConnection("mongodb", proxy.url, { database: name, name });
   let isOver = false;
+  let written = 0;
   const writing = (async () => {
-    for (let n = 1_000; !isOver; n++) await db.collection<{ _id: number }>("b").insertOne({ _id: n });
+    for (; !isOver; written++) await db.collection<{ _id: number }>("b").insertOne({ _id: 1_000 + written });
   })();
+  // The backup goes on only when something more was written: before each of its replies.
+  let replies = 0;
+  proxy.alter = async (command) => {
+    if (command !== "find" && command !== "getMore") return;
+    const before = written;
+    await expect.poll(() => written, { interval: 1 }).toBeGreaterThan(before);
+    replies++;
+  };
   try {
     const path = directory.path("written");
     const manifest = await mongodbBackup.write(connection, sinkAt(path), testJob());
+    expect(replies).toBeGreaterThan(2);
+    expect(written).toBeGreaterThan(replies);
     const found = await mongodbBackup.verify(await artefactAt(path, manifest), testJob());
     expect(found.objects).toEqual(manifest.objects.map(({ name: object, count, checksum }) => ({ name: object, count, checksum })));
     if (manifest.server.product !== "MongoDB") expect(manifest.consistency).toBe("per collection");
@@ -105,5 +117,6 @@ it("under writes, what is written is whole in itself, and called a snapshot only
   } finally {
     isOver = true;
     await writing;
+    proxy.close();
   }
 });
