@@ -4,8 +4,9 @@ import { useState } from "react";
 import { type ComparedObject, comparedRows, DIFFERENCE_WORDS } from "@/backups/comparison";
 import type { BackupDetail } from "@/backups/backups.schema";
 import { QueryError } from "@/components/query-error";
+import { ShowAllFoot } from "@/components/show-all-foot";
 import { Badge, CountBadge, PassMark, type Tone } from "@/components/ui/badge";
-import { Button, TextButton } from "@/components/ui/button";
+import { Button } from "@/components/ui/button";
 import { SearchInput } from "@/components/ui/input";
 import { Panel, PanelFoot, PanelHead } from "@/components/ui/panel";
 import { RelativeTime } from "@/components/ui/relative-time";
@@ -103,14 +104,7 @@ export function BackupObjects({ backup, connection, isCompared, onCompare, onOpe
           onOpen={isComplete ? onOpen : undefined}
         />
       )}
-      {found.length > shown.length ? (
-        <PanelFoot className="min-h-9">
-          {formatCount(found.length - shown.length)} more
-          <TextButton className="ml-auto" onClick={() => setAll(true)}>
-            Show all {formatCount(found.length)}
-          </TextButton>
-        </PanelFoot>
-      ) : null}
+      <ShowAllFoot shown={shown.length} total={found.length} onShowAll={() => setAll(true)} />
       {backup.skipped.length > 0 ? (
         <PanelFoot className="py-2">
           {backup.skipped.length} left out:{" "}

@@ -2,8 +2,8 @@
 import { useState } from "react";
 import type { RestoreOutcome } from "@/backups/restore-outcome";
 import { Badge, PassMark } from "@/components/ui/badge";
-import { TextButton } from "@/components/ui/button";
-import { Panel, PanelFoot, PanelHead } from "@/components/ui/panel";
+import { ShowAllFoot } from "@/components/show-all-foot";
+import { Panel, PanelHead } from "@/components/ui/panel";
 import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { Check } from "lucide-react";
 import { formatCount } from "@/lib/format";
@@ -48,14 +48,7 @@ export function ComparedTable({ objects }: { objects: RestoreOutcome["objects"] 
           ))}
         </tbody>
       </Table>
-      {sorted.length > shown.length ? (
-        <PanelFoot className="min-h-9">
-          {formatCount(sorted.length - shown.length)} more{equal === objects.length ? ", all equal" : ""}
-          <TextButton className="ml-auto" onClick={() => setAll(true)}>
-            Show all {formatCount(sorted.length)}
-          </TextButton>
-        </PanelFoot>
-      ) : null}
+      <ShowAllFoot shown={shown.length} total={sorted.length} note={equal === objects.length ? ", all equal" : undefined} onShowAll={() => setAll(true)} />
     </Panel>
   );
 }

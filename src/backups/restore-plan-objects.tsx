@@ -3,8 +3,8 @@ import { useState } from "react";
 import type { RestorePlan } from "@/backups/engine";
 import { byChange, type Change, isChange, isEstimated } from "@/backups/restore-choice";
 import { Badge } from "@/components/ui/badge";
-import { TextButton } from "@/components/ui/button";
-import { Panel, PanelFoot, PanelHead } from "@/components/ui/panel";
+import { ShowAllFoot } from "@/components/show-all-foot";
+import { Panel, PanelHead } from "@/components/ui/panel";
 import { Segmented } from "@/components/ui/segmented";
 import { EmptyState } from "@/components/ui/states";
 import { ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
@@ -24,7 +24,6 @@ export function RestorePlanObjects({ engine, plan }: { engine: EngineId; plan: R
   const changes = entries.filter((entry) => isChange(entry.change));
   const wanted = show === "changes" ? changes : entries;
   const shown = whole ? wanted : wanted.slice(0, SHOWN_FIRST);
-  const hidden = wanted.length - shown.length;
   const sum = (of: "inBackup" | "liveNow" | "after") => plan.objects.reduce((total, object) => total + (object[of] ?? 0), 0);
   const head = capitalised(itemWord.many);
   return (
@@ -114,14 +113,12 @@ export function RestorePlanObjects({ engine, plan }: { engine: EngineId; plan: R
           </tfoot>
         </Table>
       )}
-      {hidden > 0 ? (
-        <PanelFoot>
-          {replaces && shown.length >= changes.length ? `${formatCount(hidden)} more, none of them changes in count` : `${formatCount(hidden)} more`}
-          <TextButton className="ml-auto" onClick={() => setWhole(true)}>
-            Show all {formatCount(wanted.length)}
-          </TextButton>
-        </PanelFoot>
-      ) : null}
+      <ShowAllFoot
+        shown={shown.length}
+        total={wanted.length}
+        note={replaces && shown.length >= changes.length ? ", none of them changes in count" : undefined}
+        onShowAll={() => setWhole(true)}
+      />
     </Panel>
   );
 }
