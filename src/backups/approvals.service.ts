@@ -94,6 +94,17 @@ export async function passTwoPersonRule(
   return { waiting: null, settled: (jobId) => repo.settleApproval(row.id, jobId) };
 }
 
+/**
+ * Undo brings back what was there, and one person does it at once. Putting the restored copy back again replaces live data: under the rule
+ * only where two agreed to that restore. @throws AppError FORBIDDEN
+ */
+export async function assertMayPutBack(connection: Connection, restoreId: string): Promise<void> {
+  if (!(await isTwoPerson(connection)) || (await repo.approvalOfJob(restoreId))) return;
+  throw new AppError("FORBIDDEN", "This connection needs two persons to replace what is live, and this restore was one person's", {
+    fix: "Restore the backup again: that asks a second person.",
+  });
+}
+
 /** The same request again is the same row: a second click does not ask twice. */
 async function request(subject: Subject, principal: Principal): Promise<Approval> {
   const now = new Date();

@@ -1,6 +1,7 @@
 "use client";
 import { useState } from "react";
 import type { SwapView } from "@/backups/backups.schema";
+import { useApprovals } from "@/backups/use-approval";
 import { ConfirmGrave } from "@/backups/confirm-grave";
 import type { Environment } from "@/components/ui/badge";
 import { RelativeTime } from "@/components/ui/relative-time";
@@ -34,6 +35,7 @@ export function KeptRestoreDialog({ engine, connection, environment, restore, ac
   const [last, setLast] = useState<KeptAction>("undo");
   if (action !== null && action !== last) setLast(action);
   const utilities = trpc.useUtils();
+  const rule = useApprovals(engine, connection, { enabled: action !== null });
   const settled = {
     onSuccess: ({ jobId }: { jobId: string }) => {
       onStarted(jobId);
@@ -53,7 +55,23 @@ export function KeptRestoreDialog({ engine, connection, environment, restore, ac
       run={(typed) => (last === "drop" ? drop : undo).mutateAsync({ connection, id: restore.id, confirm: typed })}
     >
       <Meaning action={last} restore={restore} />
+      <Asked action={last} isTwoPerson={rule.data?.required ?? false} />
     </ConfirmGrave>
+  );
+}
+
+const ASKED: Record<KeptAction, string> = {
+  undo: "Undo needs no second person, also where replacing needs two.",
+  again: "Replacing needs two persons here: this is done where two agreed to the restore.",
+  drop: "It needs no second person, and takes the way back of everybody: tell them first.",
+};
+
+/** What is asked of who confirms. */
+function Asked({ action, isTwoPerson }: { action: KeptAction; isTwoPerson: boolean }) {
+  return (
+    <p className="text-12 text-fg-3">
+      Asked for: the name, typed, and your password when you signed in more than five minutes ago. {isTwoPerson ? ASKED[action] : null}
+    </p>
   );
 }
 

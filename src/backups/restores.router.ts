@@ -1,6 +1,7 @@
 import "server-only";
 /** Restores that replaced live data, of one engine: what is kept for undo, undo, and dropping it. The same for all four. */
 import { z } from "zod";
+import { assertMayPutBack } from "@/backups/approvals.service";
 import { SwapPage } from "@/backups/backups.schema";
 import type { BackupEngine } from "@/backups/engine";
 import { startDrop, startUndo, swapOf } from "@/backups/swaps.service";
@@ -27,6 +28,7 @@ export function createRestoresRouter(engineId: EngineId, engine: BackupEngine) {
         const row = await swapOf(ctx.connection.id, input.id);
         requireTypedName(input.confirm, row.target);
         requireRecentSignIn(ctx.principal);
+        if (kind === "undo" && row.state === "undone") await assertMayPutBack(ctx.connection, row.id);
         const user = { id: ctx.principal.userId, name: ctx.principal.name };
         return (kind === "undo" ? startUndo : startDrop)({ row, connection: ctx.connection, engine, user, idempotencyKey: input.idempotencyKey });
       });

@@ -62,7 +62,7 @@ export function TwoPersons({ engine, connection, mayChange }: TwoPersonsProps) {
         >
           <p className="min-w-0 grow basis-80 self-center text-fg-2">
             {required
-              ? "Replacing what is live here needs a second admin: who asks never approves, and an approval holds for one backup, one target, and half an hour. Ending the rule needs one, too."
+              ? "Replacing what is live here needs a second admin: who asks never approves, and an approval holds for one backup, one target, and half an hour. Undo needs one person; putting a copy back after it needs that two agreed to its restore. Ending the rule needs a second admin, too."
               : "One admin alone may replace what is live here. With the rule a second one has to agree to each such restore; it begins at once, and only two can end it."}
           </p>
           {needsPassword ? <ReauthenticateField value={password} onChange={setPassword} /> : null}

@@ -146,6 +146,41 @@ describe("a restore that replaces live data", () => {
   });
 });
 
+describe("what is kept of a restore under the rule", () => {
+  const undo = (id: string, who = as(asker)) => who.restores.undo({ id, confirm: TARGET });
+  const undone = async (id: string) => (await shop.ended((await undo(id)).jobId)).state;
+  async function restored(begun: ReturnType<typeof use>): Promise<string> {
+    const { jobId } = await begun;
+    expect((await shop.ended(jobId ?? "")).state).toBe("succeeded");
+    return jobId ?? "";
+  }
+  const drop = async (id: string) => shop.ended((await as(asker).restores.drop({ id, confirm: TARGET })).jobId);
+
+  test("is undone by one person at once; put back only where two agreed to the restore", async () => {
+    const agreed = await restored(use(await approved()));
+    expect(await undone(agreed)).toBe("succeeded");
+    expect(await undone(agreed)).toBe("succeeded");
+    await drop(agreed);
+    await controlPlane().deleteFrom("settings").where("key", "like", "two persons%").execute();
+    const alone = await restored(as(asker).backups.restore(input()));
+    await as(asker).approvals.require({ required: true });
+    expect(await undone(alone)).toBe("succeeded");
+    await expect(undo(alone)).rejects.toMatchObject({ code: "FORBIDDEN", message: expect.stringContaining("two persons") as string });
+    await drop(alone);
+  });
+
+  test("is undone and dropped with the typed name and a fresh sign-in only", async () => {
+    const id = await restored(use(await approved()));
+    const stale = as(asker, { signedInAt: "2026-01-01T00:00:00.000Z" });
+    for (const kind of ["undo", "drop"] as const) {
+      expect(await codeOf(as(asker).restores[kind]({ id, confirm: "bookshop" }))).toBe("BAD_REQUEST");
+      expect(await codeOf(stale.restores[kind]({ id, confirm: TARGET }))).toBe("FORBIDDEN");
+      expect(await codeOf(as({ ...asker, role: "operator" }).restores[kind]({ id, confirm: TARGET }))).toBe("FORBIDDEN");
+    }
+    await drop(id);
+  });
+});
+
 describe("the rule", () => {
   test("L11: is ended only with another person's word", async () => {
     const { required, approval } = await as(asker).approvals.require({ required: false });

@@ -13,6 +13,11 @@ export function findApproval(id: string): Promise<ApprovalRow | undefined> {
   return controlPlane().selectFrom("approvals").selectAll().where("id", "=", id).executeTakeFirst();
 }
 
+/** The one that a job was begun with. */
+export function approvalOfJob(jobId: string): Promise<ApprovalRow | undefined> {
+  return controlPlane().selectFrom("approvals").selectAll().where("job_id", "=", jobId).executeTakeFirst();
+}
+
 /** Newest first. */
 export function listApprovals(connectionIds: readonly string[], limit: number): Promise<ApprovalRow[]> {
   if (connectionIds.length === 0) return Promise.resolve([]);
