@@ -185,7 +185,7 @@ function chosenChecks({ objects, replace }: RestoreTarget, skipped: Chosen["skip
 
 function stageSteps(manifest: ManifestContent, needs: RestoreNeeds): RestorePlan["steps"] {
   return [
-    { title: "Create a database beside", detail: `CREATE DATABASE, empty, with the encoding and collation of ${manifest.source}` },
+    { title: "Create a database aside", detail: `CREATE DATABASE, empty, with the encoding and collation of ${manifest.source}` },
     {
       title: "Restore into it",
       detail: `pg_restore, stopping at the first error${needs.withoutOwners.length > 0 ? "; owners and rights are left out" : ""}`,

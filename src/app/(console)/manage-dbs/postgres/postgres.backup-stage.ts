@@ -38,7 +38,7 @@ export async function stageRestore(options: {
   const problem = live ? replaceProblem(target.name, live.name) : nameProblem(target.name, needs.databases);
   if (problem !== null) throw new AppError("CONFLICT", `The name ${target.name} cannot be used: ${problem}`, { fix: "Choose another name." });
   const name = stagingName(target.name, context.jobId);
-  context.progress({ phase: "Create a database beside" });
+  context.progress({ phase: "Create a database aside" });
   const owner = live?.owner ?? needs.databaseOwner;
   const create = (): Promise<void> => createDatabase(connection, { name, details, owner, tablespace: live && tablespaceOf(live), context });
   await create();

@@ -1,7 +1,7 @@
 import "server-only";
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { writeFile, type FileHandle } from "node:fs/promises";
 import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -17,12 +17,15 @@ const KILL_GRACE_MS = 1_000;
 const STDERR_LINES = 20;
 
 export interface ToolProcess {
-  stdin: Writable;
   stdout: Readable;
   /** Resolves when the tool has ended well; rejects with an AppError that has its last words. */
   done: Promise<void>;
   /** Ends the tool; `done` rejects. */
   kill(): void;
+}
+
+export interface FedTool extends ToolProcess {
+  stdin: Writable;
 }
 
 export interface ToolCall {
@@ -49,14 +52,23 @@ function giveWay(pid: number): void {
   }
 }
 
+const spawnOptions = (call: ToolCall) => ({ shell: false, windowsHide: true, env: call.environment as unknown as NodeJS.ProcessEnv });
+
 /** Starts a tool. Throws nothing: a tool that cannot be started rejects `done` with TOOL_MISSING. */
-export function startTool(call: ToolCall): ToolProcess {
-  const child = spawn(call.file, [...call.arguments], {
-    shell: false,
-    windowsHide: true,
-    env: call.environment as unknown as NodeJS.ProcessEnv,
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+export function startTool(call: ToolCall): FedTool {
+  const child = spawn(call.file, [...call.arguments], { ...spawnOptions(call), stdio: ["pipe", "pipe", "pipe"] });
+  // A tool that ends early breaks its input; its exit says why.
+  child.stdin.on("error", () => undefined);
+  return { ...follow(child, call), stdin: child.stdin };
+}
+
+/** The same for a tool that reads an open file as its stdin by itself: it waits for nobody. */
+export function startToolReading(file: FileHandle, call: ToolCall): ToolProcess {
+  const child = spawn(call.file, [...call.arguments], { ...spawnOptions(call), stdio: [file.fd, "pipe", "pipe"] });
+  return follow(child as ChildProcessByStdio<null, Readable, Readable>, call);
+}
+
+function follow(child: ChildProcessByStdio<Writable | null, Readable, Readable>, call: ToolCall): ToolProcess {
   if (child.pid !== undefined) {
     call.context.child(child.pid);
     if (call.background) giveWay(child.pid);
@@ -64,10 +76,7 @@ export function startTool(call: ToolCall): ToolProcess {
   const said = lastLines(child.stderr, call);
   const done = endOf(child, call, said);
   done.catch(() => undefined);
-  // A tool that ends early breaks its input; its exit says why.
-  child.stdin.on("error", () => undefined);
   return {
-    stdin: child.stdin,
     stdout: child.stdout,
     done,
     kill() {

@@ -1,18 +1,19 @@
 import "server-only";
-import { writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, readFile, writeFile, type FileHandle } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { objectName, type ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
 import type { RestoreNeeds } from "@/app/(console)/manage-dbs/postgres/postgres.backup-plan";
 import { browse, reachedTarget } from "@/app/(console)/manage-dbs/postgres/postgres.client";
-import { startTool, toolEnvironment, writeOrGone, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
+import { startToolReading, toolEnvironment, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
 import type { PostgresTools } from "@/app/(console)/manage-dbs/postgres/postgres.tools";
-import type { Artefact, JobContext, ManifestObject } from "@/backups/engine";
+import type { Artefact, JobContext, ManifestObject, Progress } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
 
-/** pg_restore into a fresh database: one process that is fed, or several that read the file each where they must. */
+/** pg_restore into a fresh database: one process that reads the file from its start to its end, or several that read it each where they must. */
 
 export interface RestoreRun {
   artefact: Artefact;
@@ -51,7 +52,10 @@ export async function runRestore(run: RestoreRun): Promise<void> {
   if (list !== null) await writeFile(listFile, list, { mode: 0o600 });
   const finished = finishedTables(run);
   if (jobs > 1) context.log(`restoring with ${jobs} processes`);
-  const restore = startTool({
+  const environment = await toolEnvironment({ target: { ...target, database: name }, encrypted, scratchDir: context.scratchDir });
+  // Opened here, so that its path is no argument. What went through this process would wait whenever that has other things to do.
+  const file = await open(artefact.path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const restore = startToolReading(file, {
     file: tools.pgRestore,
     arguments: [
       "--exit-on-error",
@@ -64,7 +68,7 @@ export async function runRestore(run: RestoreRun): Promise<void> {
       // Only by its path can several processes read the file, each at its own place.
       ...(jobs > 1 ? [`--jobs=${jobs}`, resolve(artefact.path)] : []),
     ],
-    environment: await toolEnvironment({ target: { ...target, database: name }, encrypted, scratchDir: context.scratchDir }),
+    environment,
     secret: target.password,
     onLine: (line, isComplaint) => {
       const table = /^pg_restore: processing data for table "(.*)"$/.exec(line)?.[1];
@@ -80,26 +84,17 @@ export async function runRestore(run: RestoreRun): Promise<void> {
   restore.stdout.resume();
   try {
     if (context.signal.aborted) stop();
-    await (jobs > 1 ? watch(run, restore, finished) : feed(run, restore));
+    await (jobs > 1
+      ? watch({ restore, context, everyMs: ASK_MS, look: (signal) => rowsDone(run, finished, signal) })
+      : watch({ restore, context, everyMs: LOOK_MS, look: () => bytesRead(artefact, file) }));
   } catch (error) {
     if (context.signal.aborted) throw new AppError("CANCELLED", "Cancelled", { cause: error });
     throw error;
   } finally {
     context.signal.removeEventListener("abort", stop);
     restore.kill();
+    await file.close();
   }
-}
-
-/** The archive goes in by stdin: its path is no argument, and how far it is says how far the restore is. */
-async function feed({ artefact, context }: RestoreRun, restore: ToolProcess): Promise<void> {
-  let bytes = 0;
-  for await (const chunk of artefact.open()) {
-    if (context.signal.aborted || !(await writeOrGone(restore.stdin, chunk as Buffer))) break;
-    bytes += (chunk as Buffer).length;
-    context.progress({ bytesDone: bytes, bytesTotal: artefact.bytes });
-  }
-  restore.stdin.end();
-  await restore.done;
 }
 
 interface Finished {
@@ -124,20 +119,41 @@ function finishedTables({ toc, artefact }: RestoreRun): Finished {
   };
 }
 
-const WATCH_MS = 1_000;
+type BytesDone = Pick<Progress, "bytesDone" | "bytesTotal">;
+
+const ASK_MS = 1_000;
+const LOOK_MS = 200;
 /** PostgreSQL 14 and newer say how far a COPY is. */
 const COPYING = "SELECT pg_catalog.sum(bytes_processed) FROM pg_catalog.pg_stat_progress_copy WHERE datname = $1";
 
-/** The processes read the file themselves; the server is asked how far they are. */
-async function watch({ connection, name, context }: RestoreRun, restore: ToolProcess, finished: Finished): Promise<void> {
-  restore.stdin.end();
+/** Several processes read at their own places; the server is asked how far they are. */
+async function rowsDone({ connection, name }: RestoreRun, finished: Finished, signal: AbortSignal): Promise<BytesDone> {
+  const rows = await browse(connection, { signal }, (session) => session.rows(COPYING, [name])).catch(() => []);
+  return { bytesDone: Math.min(finished.bytes + Number(rows[0]?.[0] ?? 0), finished.total), bytesTotal: finished.total };
+}
+
+/** The tool reads through our own open file, so its place in it is ours too, and Linux tells it. */
+async function bytesRead(artefact: Artefact, file: FileHandle): Promise<BytesDone> {
+  const info = await readFile(`/proc/self/fdinfo/${file.fd}`, "utf8").catch(() => "");
+  const place = /^pos:\s+(\d+)$/m.exec(info)?.[1];
+  return place === undefined ? {} : { bytesDone: Math.min(Number(place), artefact.bytes), bytesTotal: artefact.bytes };
+}
+
+/** Waits for the end of the restore and tells from time to time how far it is. */
+async function watch(options: {
+  restore: ToolProcess;
+  look: (signal: AbortSignal) => Promise<BytesDone>;
+  everyMs: number;
+  context: JobContext;
+}): Promise<void> {
+  const { restore, look, everyMs, context } = options;
   const ended = new AbortController();
   const looking = async (): Promise<void> => {
     for (;;) {
-      await sleep(WATCH_MS, undefined, { signal: ended.signal });
-      const rows = await browse(connection, { signal: ended.signal }, (session) => session.rows(COPYING, [name])).catch(() => []);
+      await sleep(everyMs, undefined, { signal: ended.signal });
+      const done = await look(ended.signal);
       if (ended.signal.aborted) return;
-      context.progress({ bytesDone: Math.min(finished.bytes + Number(rows[0]?.[0] ?? 0), finished.total), bytesTotal: finished.total });
+      context.progress(done);
     }
   };
   looking().catch(() => undefined);

@@ -177,7 +177,7 @@ describe("a restore in place, by kill -9", () => {
 
   it("of the server while it is staged", async () => {
     const job = await makeJob();
-    const progress = ({ bytesDone }: { bytesDone?: number }): void => void ((bytesDone ?? 0) > 0 ? killServer() : undefined);
+    const progress = ({ object }: { object?: string }): void => void (object === undefined ? undefined : killServer());
     await expect(engine.stage(artefact, connection, { name: NAME, replace: true }, { ...job.context, progress })).rejects.toBeDefined();
     await server.start();
     await engine.sweep(connection, { jobId: job.context.jobId, target: NAME });

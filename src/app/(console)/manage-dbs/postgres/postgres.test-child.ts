@@ -33,7 +33,7 @@ const engine = makePostgresBackup(
 const connection = testConnection("postgres", order.url, { name: `child_${order.jobId}` });
 const context: JobContext = {
   signal: new AbortController().signal,
-  progress: ({ bytesDone }) => (order.dieAt === "staging" && (bytesDone ?? 0) > 0 ? die() : undefined),
+  progress: ({ object }) => (order.dieAt === "staging" && object !== undefined ? die() : undefined),
   log: () => undefined,
   jobId: order.jobId,
   scratchDir: order.scratchDir,
