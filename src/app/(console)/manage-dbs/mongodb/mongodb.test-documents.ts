@@ -76,6 +76,9 @@ function scoped(): Buffer {
   return Buffer.concat([int32(inner.length + 4), inner]);
 }
 
+/** The values of types that no driver writes. */
+export const oldValue = { text, scoped };
+
 /** Some servers refuse dates far away. */
 export const farDates = (): Buffer =>
   rawDocument(rawElement(16, "_id", int32(9)), rawElement(9, "edge", int64(8_640_000_000_000_000n)), rawElement(9, "far", int64(2n ** 62n)));

@@ -3,7 +3,8 @@ import { type Db, MongoClient } from "mongodb";
 import { afterAll } from "vitest";
 
 import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
-import { testDirectory } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
+import { artefactAt, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import type { Connection } from "@/server/connection";
 import { testConnection } from "@/test/connections";
 import { testServers, uniqueName } from "@/test/servers";
@@ -33,3 +34,20 @@ export async function startSuite() {
   }
   return { client, directory, database };
 }
+
+/** Through a backup into another database. @returns what was backed up and what stands there */
+export async function throughBackup({ directory, database }: Pick<Awaited<ReturnType<typeof startSuite>>, "directory" | "database">, source: TestDatabase) {
+  const path = directory.path(`${source.name}.archive.gz`);
+  const manifest = await mongodbBackup.write(source.connection, sinkAt(path), testJob());
+  const target = database("through");
+  const staged = await mongodbBackup.stage(await artefactAt(path, manifest), source.connection, { name: target.name }, testJob());
+  await staged.keep();
+  return { manifest, target, staged };
+}
+
+/** Null when it was done, else the server's words. */
+export const refusal = (doing: Promise<unknown>): Promise<string | null> =>
+  doing.then(
+    () => null,
+    (error: unknown) => (error instanceof Error ? error.message.slice(0, 120) : String(error)),
+  );

@@ -11,28 +11,12 @@ import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup
 import { artefactAt, sinkAt, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { catalogue, rows } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
-import { startSuite, type TestDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
+import { refusal, startSuite, throughBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
 import { testConnection } from "@/test/connections";
 import { testServers, uniqueName } from "@/test/servers";
 
-const { client, directory, database } = await startSuite();
-
-/** Through a backup into another database. @returns what was backed up and what stands there */
-async function throughBackup(source: TestDatabase) {
-  const path = directory.path(`${source.name}.archive.gz`);
-  const manifest = await mongodbBackup.write(source.connection, sinkAt(path), testJob());
-  const target = database("through");
-  const staged = await mongodbBackup.stage(await artefactAt(path, manifest), source.connection, { name: target.name }, testJob());
-  await staged.keep();
-  return { manifest, target, staged };
-}
-
-/** Null when it was done, else the server's words. */
-const refusal = (doing: Promise<unknown>): Promise<string | null> =>
-  doing.then(
-    () => null,
-    (error: unknown) => (error instanceof Error ? error.message.slice(0, 120) : String(error)),
-  );
+const suite = await startSuite();
+const { client, directory, database } = suite;
 
 describe("an index comes back as it was:", () => {
   it.for<[string, Document]>([
@@ -63,7 +47,7 @@ describe("an index comes back as it was:", () => {
     const dropped = Object.keys(index).filter((field) => field !== "key" && !listed.includes(`"${field}"`));
     skip(dropped.length > 0, `this server does not keep of the index: ${dropped.join(", ")}`);
     const before = await catalogue(source.db);
-    const { target, staged } = await throughBackup(source);
+    const { target, staged } = await throughBackup(suite, source);
     expect(staged.skipped).toEqual([]);
     expect(await catalogue(target.db)).toEqual(before);
   });
@@ -96,7 +80,7 @@ describe("a collection's name is in the backup, and comes back:", () => {
     await insertDocuments(source.db.collection("rows"), rows(2, "beside it"));
     const refused = await refusal(insertDocuments(source.db.collection(name), rows(3, "named")));
     skip(refused !== null, `this server refuses the name: ${refused}`);
-    const { manifest, target } = await throughBackup(source);
+    const { manifest, target } = await throughBackup(suite, source);
     expect([...manifest.objects, ...manifest.skipped].map((entry) => entry.name)).toContain(name);
     expect(manifest.skipped).toEqual([]);
     expect(await target.db.collection(name).countDocuments({})).toBe(3);
@@ -191,7 +175,7 @@ it("a restore under another name touches neither its source nor the server's own
   await source.db.createCollection("series", { timeseries: { timeField: "at", metaField: "sensor" } });
   await source.db.collection("series").insertOne({ at: new Date(0), sensor: 1 });
   const [before, ownBefore] = [await catalogue(source.db), await ownDatabases()];
-  const { target } = await throughBackup(source);
+  const { target } = await throughBackup(suite, source);
   expect(await catalogue(source.db)).toEqual(before);
   expect(Object.keys(await catalogue(target.db))).toEqual(Object.keys(before));
   expect(await ownDatabases()).toEqual(ownBefore);
