@@ -76,15 +76,18 @@ async function ownRdbVersion(connection: Connection, facts: ServerFacts): Promis
   return Buffer.isBuffer(dump) ? dumpVersion(dump) : null;
 }
 
-export function checkMemory(situation: Situation): Check[] {
+/** @param freed bytes that are given free before */
+export function checkMemory(situation: Situation, freed = 0): Check[] {
   const { info, facts } = situation;
   const needed = neededBytes(situation);
   const max = infoNumber(info, "maxmemory") ?? 0;
-  const used = infoNumber(info, "used_memory") ?? 0;
+  const inUse = infoNumber(info, "used_memory") ?? 0;
+  const used = Math.max(0, inUse - freed);
   const system = infoNumber(info, "total_system_memory") ?? 0;
   const title = "Memory";
   if (needed === null) return [{ result: "warn", title, detail: "How much memory the keys need is not known." }];
-  const words = `The keys need about ${formatBytes(needed)}; ${formatBytes(used)}${max > 0 ? ` of ${formatBytes(max)}` : ""} are in use.`;
+  const place = freed > 0 ? `, in the place of about ${formatBytes(freed)}` : "";
+  const words = `The keys need about ${formatBytes(needed)}${place}; ${formatBytes(inUse)}${max > 0 ? ` of ${formatBytes(max)}` : ""} are in use.`;
   if (max > 0 && used + needed > max) {
     const outcome =
       facts.evictionPolicy === "noeviction"

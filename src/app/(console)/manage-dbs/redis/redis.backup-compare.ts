@@ -12,8 +12,8 @@ interface Comparison {
   control: RedisClient;
   /** What the server took, by type. */
   sent: Map<string, number>;
-  /** The one key that is not of the backup. */
-  marker: string;
+  /** The one key that is not of the backup; null when there is none. */
+  marker: string | null;
   /** Expiries of the keys that were sent; read only when keys are missing. */
   readExpiries: () => AsyncIterable<{ type: string; expiresAtMs: bigint }>;
   /** Others write there: what is more than was sent is theirs. */
@@ -53,7 +53,7 @@ export async function compareDatabase(comparison: Comparison): Promise<Compared>
 }
 
 /** Keys by type, without the marker. */
-export async function countTypes(client: RedisClient, marker: string): Promise<Map<string, number>> {
+export async function countTypes(client: RedisClient, marker: string | null): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   const seen = new SeenKeys();
   let cursor = "0";

@@ -7,6 +7,7 @@ import { asideDatabases, releaseDatabase, type Claim } from "./redis.backup-mark
 import { recordEnd, recordType, type AnyRecord } from "./redis.backup-record";
 import { readKeyRecords } from "./redis.backup-source";
 import { openJobClient, redisClient } from "./redis.client";
+import { removeCopies } from "./redis.in-place-files";
 
 const UNLINK_KEYS = 500;
 
@@ -52,6 +53,7 @@ export function isWanted(record: AnyRecord, types: string[] | null): boolean {
  * that is to replace another chooses a spare one. Without a claim there is nothing of ours.
  */
 export async function sweepRestore(connection: Connection, { jobId }: LeftBehind): Promise<void> {
+  await removeCopies(jobId);
   for (const { db, kind, claim } of await asideDatabases(connection, await redisClient(connection).info())) {
     if (kind !== "restored" || claim.jobId !== jobId) continue;
     const artefact = { open: () => createReadStream(claim.artefact, { highWaterMark: 1 << 20 }) };

@@ -17,6 +17,7 @@ import { comparePortable } from "./redis.portable-compare";
 import { PORTABLE_FORMAT } from "./redis.portable-format";
 import { assertPortableFits } from "./redis.portable-plan";
 import { stageFunctions, type StagedFunctions } from "./redis.functions-restore";
+import { stageInPlace } from "./redis.in-place";
 import { infoNumber } from "./redis.server-facts";
 import { swapStaged } from "./redis.swap";
 import { atPoint } from "./redis.swap-points";
@@ -48,13 +49,17 @@ interface Restore {
 
 /**
  * Restores into empty logical databases, without REPLACE, and compares counts with what was sent. The file was verified
- * before. What is to replace live data is restored into spare ones. On failure everything it made is removed.
+ * before. What is to replace live data is restored into spare ones; where there are none, or they cannot be exchanged, it is
+ * only made ready. On failure everything it made is removed.
  */
 export async function stageRestore(artefact: Artefact, connection: Connection, target: RestoreTarget, context: JobContext): Promise<Staged> {
   const origin = await readOrigin(artefact, { signal: context.signal });
   const available = filledDatabases(artefact.manifest, origin, target.objects);
   if (origin.isPortable) await assertPortableFits(artefact, connection, target.objects);
-  const placements = target.replace ? await placeInSpares(connection, { target, available }) : readPlacements(target.name, available);
+  const placements = target.replace
+    ? await placeInSpares(connection, { target, available, isPortable: origin.isPortable })
+    : readPlacements(target.name, available);
+  if (placements === null) return stageInPlace({ artefact, connection, context, databases: available });
   const restore: Restore = { artefact, connection, context, target, placements, claimed: [], sent: new Map(), expired: new Map(), leftOut: new Map() };
   try {
     return await runStage(restore);

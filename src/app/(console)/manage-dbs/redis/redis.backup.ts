@@ -3,15 +3,16 @@ import { createReadStream } from "node:fs";
 import type { BackupEngine } from "@/backups/engine";
 import { describePortable, describeScan } from "./redis.backup-describe";
 import { planRestore } from "./redis.backup-plan";
-import { checkBackup, countedObjects } from "./redis.backup-read";
 import { sweepRestore } from "./redis.backup-remove";
 import { stageRestore } from "./redis.backup-restore";
+import { verifyBackup } from "./redis.backup-verify";
+import { dropInPlace, exchangeInPlace, isInPlace, settleInPlace } from "./redis.in-place";
 import { peekKeys } from "./redis.peek";
 import { PORTABLE_FORMAT } from "./redis.portable-format";
-import { checkPortable, isPortable } from "./redis.portable-read";
+import { isPortable } from "./redis.portable-read";
 import { writePortable } from "./redis.portable-write";
 import { FUNCTIONS_OBJECT, RDB_FORMAT } from "./redis.rdb-content";
-import { describeRdb, verifyRdb } from "./redis.rdb-file";
+import { describeRdb } from "./redis.rdb-file";
 import { peekFunctions } from "./redis.functions-restore";
 import { isRdb } from "./redis.rdb-read";
 import { readWhileWriting, writeSnapshotOrScan } from "./redis.snapshot-write";
@@ -20,7 +21,7 @@ import { dropKept } from "./redis.swap-kept";
 
 /**
  * Redis and Valkey: the RDB as the server streams it to a replica (a snapshot), else DUMP payloads key by key as JSON lines, gzip;
- * where it is asked for, typed values as JSON lines instead (portable), which go to every version and fork. Restores into empty logical databases, and by SWAPDB in the place of live ones.
+ * where it is asked for, typed values as JSON lines instead (portable), which go to every version and fork. Restores into empty logical databases, and in the place of live ones by SWAPDB, or key by key where that is impossible.
  */
 export const redisBackup: BackupEngine = {
   extension: ".jsonl.gz",
@@ -29,23 +30,13 @@ export const redisBackup: BackupEngine = {
   write: (connection, sink, context, format) =>
     format === PORTABLE_FORMAT ? writePortable(connection, sink, context) : writeSnapshotOrScan(connection, sink, context),
   readBackWhileWriting: readWhileWriting,
-  async verify(artefact, context) {
-    if (artefact.manifest.format === RDB_FORMAT) return verifyRdb(artefact, context);
-    context.progress({ phase: "Read back whole", bytesTotal: artefact.bytes });
-    const isPortable = artefact.manifest.format === PORTABLE_FORMAT;
-    const read = isPortable ? checkPortable : checkBackup;
-    const { counts } = await read(artefact, { signal: context.signal, onBytes: (bytesDone) => context.progress({ bytesDone }) });
-    return {
-      method: `read whole: seal, every line, ${isPortable ? "the type of" : "CRC64 of"} every value, counts and SHA-256 of the lines`,
-      objects: countedObjects(counts).map(({ name, count }) => ({ name, count })),
-    };
-  },
+  verify: verifyBackup,
   plan: planRestore,
   stage: stageRestore,
   sweep: sweepRestore,
-  settle: settleSwap,
-  exchange: exchangeSwap,
-  dropKept,
+  settle: (connection, swap, context) => (isInPlace(swap) ? settleInPlace : settleSwap)(connection, swap, context),
+  exchange: (connection, swap, steps) => (isInPlace(swap) ? exchangeInPlace : exchangeSwap)(connection, swap, steps),
+  dropKept: (connection, swap, context) => (isInPlace(swap) ? dropInPlace(swap, context) : dropKept(connection, swap, context)),
   async peek(artefact, object, options) {
     const isFunctions = artefact.manifest.format === RDB_FORMAT && object === FUNCTIONS_OBJECT;
     return isFunctions ? peekFunctions(artefact, options) : peekKeys(artefact, object, options);

@@ -8,11 +8,12 @@ import { asideDatabases, MARKERS } from "./redis.backup-marker";
 import { countTypes } from "./redis.backup-compare";
 import { objectName } from "./redis.backup-read";
 import { filledDatabases, readObjectName } from "./redis.backup-target";
-import { redisClient, type CommandLine } from "./redis.client";
-import { errorWord } from "./redis.errors";
+import { redisClient } from "./redis.client";
+import { inPlacePlan, type WayPlan } from "./redis.in-place-plan";
 import { databaseCounts, infoNumber } from "./redis.server-facts";
-import { databaseSize, findSpares, selectedDatabases, type Spares } from "./redis.swap-databases";
+import { databaseSize, selectedDatabases, type Spares } from "./redis.swap-databases";
 import { estimateBytes } from "./redis.swap-size";
+import { findWay, type ReplaceWay } from "./redis.swap-way";
 
 /** Types are counted up to here; counting more would read all keys of a live server. */
 const COUNTED_KEYS_MAX = 10_000;
@@ -23,54 +24,54 @@ interface Replace extends Situation {
   /** Live databases that are replaced: those of the backup. */
   lives: number[];
   found: Spares;
+  way: ReplaceWay;
 }
 
-/** What putting a backup in the place of live data would do: each logical database of the backup replaces the one of the same number. */
+/**
+ * What putting a backup in the place of live data would do: each logical database of the backup replaces the one of the same number,
+ * in one step; key by key only where databases cannot be exchanged.
+ */
 export async function planReplace(start: Situation, target: RestoreTarget): Promise<RestorePlan> {
-  const { connection, artefact, origin, info } = start;
+  const { connection, artefact, origin, info, facts } = start;
   const lives = filledDatabases(artefact.manifest, origin);
-  const found = start.facts.isCluster ? { spares: [], databases: 1 } : await findSpares(connection, { count: lives.length, taken: lives, info });
+  const way = await findWay(connection, { lives, info, facts, isPortable: origin.isPortable });
+  const { found, inPlaceBecause } = way;
   const placements = lives.map((db, index) => ({ from: db, to: found.spares[index] ?? -1, live: db }));
-  const situation: Replace = { ...start, placements, own: liveName(connection), lives, found };
+  const situation: Replace = { ...start, placements, own: liveName(connection), lives, found, way };
   const sizes = await liveSizes(situation);
+  const items = [...sizes.values()].reduce<number>((sum, size) => sum + (size ?? 0), 0);
   const bytes = estimateBytes(info, lives);
+  const ofWay = inPlaceBecause === null ? swapPlan(situation, bytes) : inPlacePlan({ ...situation, because: inPlaceBecause, items });
   return {
     target: names(lives) || target.name,
-    way: "swap: SWAPDB",
+    way: ofWay.way,
     objects: await comparedObjects(situation, sizes),
     checks: [
       ...checkAsked(situation, target),
       checkReplaced(situation),
-      ...(await checkRights(situation)),
+      ...checkRights(situation),
       ...checkDatabases(situation, sizes),
       ...(await checkVersions(situation)),
-      ...checkMemory(situation),
-      ...checkEviction(situation),
-      ...(await checkClients(situation)),
+      ...(await ofWay.checks()),
       ...(await checkAside(situation)),
       ...(await checkContent(situation)),
     ],
     bytesNeeded: neededBytes(situation),
-    steps: plannedSteps(situation),
-    replaces: {
-      place: `${names(lives) || `db${situation.own}`} of ${connection.address}`,
-      items: [...sizes.values()].reduce<number>((sum, size) => sum + (size ?? 0), 0),
-      bytes,
-      sessions: await countSessions(situation),
-    },
-    undo: {
-      how: `SWAPDB back. What is live until then stays in ${names(found.spares) || "a spare database"}; keys with an expiry go on expiring there.`,
-      bytes,
-    },
+    steps: ofWay.steps,
+    replaces: { place: `${names(lives) || `db${situation.own}`} of ${connection.address}`, items, bytes, sessions: await countSessions(situation) },
+    undo: ofWay.undo,
   };
 }
 
-/**
- * Why there is no other way in place: a FLUSHDB and a RESTORE of each key, or of a key at a time, would be seen half done by everybody and
- * could not be taken back as one step when it fails in the middle.
- */
-const NO_OTHER_WAY =
-  "Live data is replaced only by SWAPDB, in one step that can be undone: key by key it would be seen half done, and could not be taken back when it fails in the middle.";
+function swapPlan(situation: Replace, bytes: number | null): WayPlan {
+  const how = `SWAPDB back. What is live until then stays in ${names(situation.found.spares) || "a spare database"}; keys with an expiry go on expiring there.`;
+  return {
+    way: "swap: SWAPDB",
+    checks: async () => [...checkSpares(situation), ...checkMemory(situation), ...checkEviction(situation), ...(await checkClients(situation))],
+    steps: plannedSteps(situation),
+    undo: { how, bytes },
+  };
+}
 
 const names = (databases: number[]): string => databases.map((db) => `db${db}`).join(", ");
 
@@ -134,40 +135,29 @@ function checkReplaced(situation: Replace): Check {
   return {
     result: "fail",
     title: "Not a cluster",
-    detail: `${connection.address} is a cluster node: a cluster has one logical database and no SWAPDB. ${NO_OTHER_WAY} Restore into an empty database of another connection, a server that stands alone, and bring it into a new cluster with redis-cli --cluster import.`,
+    detail: `${connection.address} is a cluster node: a cluster has one logical database and no SWAPDB, and no backup is taken of a part of one. Restore into an empty database of another connection, a server that stands alone, and bring it into a new cluster with redis-cli --cluster import.`,
   };
 }
 
-/** Asked in ways that change nothing: the arguments are wrong, or the key does not exist, and rights are checked before that. Never FLUSHDB: a server that overlooks a wrong argument would empty live data. */
-const PROBES: { command: string; probe: CommandLine }[] = [
-  { command: "SWAPDB", probe: ["SWAPDB", "x", "x"] },
-  { command: "RESTORE", probe: ["RESTORE", MARKERS.restored, "x", "x"] },
-  { command: "RENAME", probe: ["RENAME", `${MARKERS.restored}:none`, `${MARKERS.before}:none`] },
-  { command: "MOVE", probe: ["MOVE", MARKERS.before, "x"] },
-  { command: "UNLINK", probe: ["UNLINK", `${MARKERS.restored}:none`] },
-  { command: "WATCH", probe: ["WATCH", MARKERS.restored] },
-];
-
-async function checkRights({ connection, facts }: Replace): Promise<Check[]> {
+function checkRights({ connection, facts, way }: Replace): Check[] {
   if (facts.isCluster || facts.isReplica) return [];
-  const client = redisClient(connection);
-  const replies = await client.run([...PROBES.map(({ probe }) => probe), ["UNWATCH"], ["COMMAND", "INFO", "FLUSHDB"]]);
-  const needed = PROBES.filter((_, index) => isForbidden(replies[index])).map(({ command }) => command);
-  const missing = PROBES.filter((_, index) => isUnknown(replies[index])).map(({ command }) => command);
-  if (needed.length > 0) {
+  const { refused, unknown, inPlaceBecause, hasFlush } = way;
+  if (refused.length > 0) {
+    const missing = refused.filter((command) => unknown.includes(command));
     return [
       {
         result: "fail",
-        title: `${needed.join(", ")} not allowed`,
-        detail: `${whyForbidden(connection.address, needed, missing)} ${NO_OTHER_WAY} ${missing.length > 0 ? "Give them back their names in the server's configuration" : "Allow it with ACL SETUSER (also for the keys foundry-console:*)"}, or restore into an empty logical database or another connection.`,
+        title: `${refused.join(", ")} not allowed`,
+        detail: `${whyRefused(connection.address, refused, missing)} ${missing.length > 0 ? "Give them back their names in the server's configuration" : "Allow it with ACL SETUSER (also for the keys foundry-console:*)"}, or restore into an empty logical database or another connection.`,
       },
     ];
   }
+  if (inPlaceBecause !== null)
+    return [{ result: "pass", title: "May replace keys", detail: "The user of this connection may run RESTORE and all that goes with it." }];
   const checks: Check[] = [
     { result: "pass", title: "May exchange databases", detail: "The user of this connection may run SWAPDB and all that goes with it." },
   ];
-  const flush = replies.at(-1);
-  if (Array.isArray(flush) && flush[0] === null)
+  if (!hasFlush)
     checks.push({
       result: "warn",
       title: "No FLUSHDB",
@@ -176,16 +166,10 @@ async function checkRights({ connection, facts }: Replace): Promise<Check[]> {
   return checks;
 }
 
-function whyForbidden(address: string, needed: string[], missing: string[]): string {
+function whyRefused(address: string, refused: string[], missing: string[]): string {
   if (missing.length > 0) return `${address} has no command ${missing.join(", ")}: it was renamed away, or the service does not offer it.`;
-  return `The user of this connection may not run ${needed.join(", ")} on ${address}.`;
+  return `The user of this connection may not run ${refused.join(", ")} on ${address}.`;
 }
-
-function isForbidden(reply: unknown): boolean {
-  return reply instanceof Error && (errorWord(reply) === "NOPERM" || isUnknown(reply));
-}
-
-const isUnknown = (reply: unknown): boolean => reply instanceof Error && reply.message.includes("unknown command");
 
 function checkDatabases({ lives, found, facts, connection, info }: Replace, sizes: Map<number, number | null>): Check[] {
   if (facts.isCluster) return [];
@@ -198,20 +182,6 @@ function checkDatabases({ lives, found, facts, connection, info }: Replace, size
       detail: `${connection.address} has ${found.databases} logical databases. Raise \`databases\` in its configuration, or restore ${names(missing)} into an empty one of another number.`,
     });
   }
-  const title = "Spare databases";
-  if (found.spares.length < lives.length) {
-    checks.push({
-      result: "fail",
-      title,
-      detail: `The restore needs ${lives.length} empty logical ${lives.length === 1 ? "database" : "databases"} beside the live ones, and ${connection.address} has ${found.spares.length} of its ${found.databases}. ${NO_OTHER_WAY} ${found.databases === 1 ? "Raise" : "Empty some, drop what earlier restores keep, raise"} \`databases\` in its configuration, or restore into another connection.`,
-    });
-  } else if (lives.length > 0) {
-    checks.push({
-      result: "pass",
-      title,
-      detail: `${names(found.spares)} is empty and holds the copy, then what it replaces. Nobody else may use it until that is dropped.`,
-    });
-  }
   const others = databaseCounts(info).filter(({ db }) => !lives.includes(db));
   if (others.length > 0) {
     checks.push({
@@ -221,6 +191,12 @@ function checkDatabases({ lives, found, facts, connection, info }: Replace, size
     });
   }
   return checks;
+}
+
+function checkSpares({ found, facts, lives }: Replace): Check[] {
+  if (facts.isCluster || found.spares.length === 0) return [];
+  const words = `${names(found.spares)} ${lives.length === 1 ? "is empty and holds" : "are empty and hold"} the copy, then what it replaces. Nobody else may use ${lives.length === 1 ? "it" : "them"} until that is dropped.`;
+  return [{ result: "pass", title: "Spare databases", detail: words }];
 }
 
 /** Two copies are in memory from now until what is kept is dropped. */

@@ -20,11 +20,18 @@ export interface Replaced {
   drop: () => Promise<void>;
 }
 
-export async function replaceLive(
+export async function replaceLive(connection: Connection, artefact: Artefact, options: { name?: string; job?: TestJob } = {}): Promise<Replaced> {
+  const restore = await replaceInPlace(connection, artefact, options);
+  const record = z.object({ pairs: z.array(z.object({ spare: z.number() })) }).parse(restore.swap.record);
+  return { ...restore, spares: record.pairs.map(({ spare }) => spare) };
+}
+
+/** The same without databases that stand aside. */
+export async function replaceInPlace(
   connection: Connection,
   artefact: Artefact,
   { name = "0", job = testJob() }: { name?: string; job?: TestJob } = {},
-): Promise<Replaced> {
+): Promise<Omit<Replaced, "spares">> {
   const staged = await redisBackup.stage(artefact, connection, { name, replace: true }, job);
   const swap: Swap = { jobId: job.jobId, target: name, record: {} };
   const journal = async (record: Swap["record"]) => {
@@ -37,10 +44,6 @@ export async function replaceLive(
     staged,
     swapped,
     swap,
-    spares: z
-      .object({ pairs: z.array(z.object({ spare: z.number() })) })
-      .parse(swap.record)
-      .pairs.map(({ spare }) => spare),
     exchange: async () => (await redisBackup.exchange?.(connection, swap, { journal, context: testJob(job.jobId) })) ?? swapped,
     drop: async () => redisBackup.dropKept?.(connection, swap, testJob(job.jobId)),
   };

@@ -1,0 +1,290 @@
+import "server-only";
+import { z } from "zod";
+import type { Artefact, JobContext, Journal, Staged, Swap, Swapped, SwapRecord } from "@/backups/engine";
+import type { Connection } from "@/server/connection";
+import { AppError, throwIfCancelled } from "@/server/errors";
+import { countedObjects } from "./redis.backup-read";
+import { readBulkLimit } from "./redis.backup-send";
+import { openJobClient, type RedisClient } from "./redis.client";
+import { stageFunctions } from "./redis.functions-restore";
+import { firstLibraries, KeptLibraries, libraryCommands, nextLibraries, settleLibraries } from "./redis.functions-swap";
+import { redisError } from "./redis.errors";
+import { assertTakesWrites, compareReplaced, replaceKeys, surveySource, type Source, type Survey } from "./redis.in-place-apply";
+import {
+  copyArtefact,
+  copyPath,
+  endPutBack,
+  forgetPutBack,
+  hasCopy,
+  KeptCopy,
+  removeCopies,
+  removeCopy,
+  wasPutBack,
+  writeCopy,
+  type Side,
+} from "./redis.in-place-files";
+import { asText } from "./redis.reply";
+import { atPoint } from "./redis.swap-points";
+import { serverTimeMs } from "./redis.time";
+
+/**
+ * Replacing live data where databases cannot be exchanged: key by key, over a verified safety copy of the live state.
+ *
+ * Until the journal says `isDone`, the safety copy is the only truth: whatever broke off is put back from it. Afterwards what was to
+ * be live is, and the copy is what is kept for undo. Undo is the same again: a fresh copy of what is live, then the kept one goes in.
+ */
+const InPlaceState = z.object({
+  way: z.literal("in place"),
+  /** Of the server: a copy is never put into another one. */
+  address: z.string(),
+  /** Live databases that are replaced. */
+  databases: z.array(z.number().int().nonnegative()).min(1),
+  /** What is to be live after the last exchange that was begun. */
+  goal: z.enum(["restored", "before"]),
+  /** That exchange was seen to end. */
+  isDone: z.boolean(),
+  /** Safety copies by what they hold, of those that were ever made. */
+  copies: z.object({ before: KeptCopy.optional(), restored: KeptCopy.optional() }),
+  functions: KeptLibraries.nullable(),
+  /** Of the connections that replace keys: what they sent may be on its way when the console dies. */
+  clientIds: z.array(z.string()),
+  runId: z.string().nullable(),
+});
+type InPlaceState = z.infer<typeof InPlaceState>;
+
+const other = (side: Side): Side => (side === "restored" ? "before" : "restored");
+const asRecord = (state: InPlaceState): SwapRecord => JSON.parse(JSON.stringify(state)) as SwapRecord;
+
+export const isInPlace = ({ record }: Pick<Swap, "record">): boolean => record["way"] === "in place";
+
+/** @throws CONFLICT when the connection opens another server by now */
+function readState(connection: Connection, swap: Swap): InPlaceState {
+  const state = InPlaceState.parse(swap.record);
+  if (state.address === connection.address) return state;
+  throw new AppError("CONFLICT", `The connection opens ${connection.address} now; the restore replaced keys of ${state.address}`, {
+    fix: "Change the connection back to that server.",
+  });
+}
+
+interface Restore {
+  artefact: Artefact;
+  connection: Connection;
+  context: JobContext;
+  /** Live databases that are replaced: those that the backup holds keys of. */
+  databases: number[];
+}
+
+/** Reads the backup, and copies the live state: that is all that stands aside. */
+export async function stageInPlace(restore: Restore): Promise<Staged> {
+  const { artefact, connection, context, databases } = restore;
+  using clients = openClients(connection, databases);
+  await assertWritable(clients);
+  const nowMs = await serverTimeMs(clients.first);
+  const source: Source = { artefact, databases, nowMs };
+  const bulkBytesMax = await readBulkLimit(connection);
+  context.progress({ phase: "Read the backup", bytesTotal: artefact.bytes, bytesDone: 0 });
+  const survey = await surveySource(source, { bulkBytesMax, address: connection.address }, reading(context));
+  const functions = await stageFunctions(artefact, { replace: true }, clients.first);
+  context.log("copying the live state: it is kept for undo, and put back when anything fails");
+  const before = await writeCopy(connection, { jobId: context.jobId, side: "before" }, context);
+  await atPoint("copied");
+  const cannotStay = () => Promise.reject(new AppError("UNSUPPORTED", "Nothing stands aside of a restore key by key", { fix: "Restore into a new place." }));
+  const expired = countedObjects(survey.expired).map(({ name, count }) => ({ name, count, reason: "expired since the backup" }));
+  const counts = new Map(expired.map(({ name }) => [name, 0]));
+  for (const { name, count } of countedObjects(survey.counts)) counts.set(name, count);
+  return {
+    objects: [...[...counts].map(([name, count]) => ({ name, count })), ...functions.objects],
+    skipped: [...expired, ...functions.skipped],
+    keep: cannotStay,
+    async swap(journal) {
+      using own = openClients(connection, databases);
+      await assertWritable(own);
+      const begin = async (): Promise<Begun> => ({
+        way: "in place",
+        address: connection.address,
+        databases,
+        goal: "restored",
+        copies: { before },
+        functions: await firstLibraries(own.first, functions.toSwap),
+        ...(await moment(own)),
+      });
+      return await exchangeJournaled({ connection, jobId: context.jobId, clients: own, source, survey, journal, context, begin });
+    },
+    compareContent: cannotStay,
+    discard: () => removeCopies(context.jobId),
+  };
+}
+
+const reading = (context: Pick<JobContext, "signal" | "progress">) => ({
+  signal: context.signal,
+  onBytes: (bytesDone: number) => context.progress({ bytesDone }),
+});
+
+/** Undo, and undo of the undo. @throws CONFLICT when what was kept is gone */
+export async function exchangeInPlace(connection: Connection, swap: Swap, { journal, context }: { journal: Journal; context: JobContext }): Promise<Swapped> {
+  const { jobId } = swap;
+  const state = readState(connection, swap);
+  const live = await settleInPlace(connection, swap, context);
+  const goal = other(live);
+  const kept = state.copies[goal];
+  if (!kept || !(await hasCopy(jobId, goal)))
+    throw new AppError("CONFLICT", `${copyPath(jobId, goal)} is gone: nothing is kept of this restore any more`, { fix: "Restore a backup instead." });
+  using clients = openClients(connection, state.databases);
+  await assertWritable(clients);
+  // From here on a copy of what is live is no reason to put it back.
+  if (!state.isDone) await journal(asRecord({ ...state, goal: live, isDone: true }));
+  await forgetPutBack(jobId, live);
+  const source = { artefact: copyArtefact(copyPath(jobId, goal), kept), databases: state.databases, nowMs: await serverTimeMs(clients.first) };
+  context.progress({ phase: "Read what is kept", bytesTotal: kept.bytes, bytesDone: 0 });
+  const survey = await surveySource(source, { bulkBytesMax: await readBulkLimit(connection), address: connection.address }, reading(context));
+  const copy = await writeCopy(connection, { jobId, side: live }, context);
+  await atPoint("copied");
+  const exchange = async (): Promise<Begun> => ({
+    ...state,
+    goal,
+    copies: { ...state.copies, [live]: copy },
+    functions: await nextLibraries(clients.first, state.functions, goal),
+    ...(await moment(clients)),
+  });
+  context.progress({ phase: "Exchange" });
+  return await exchangeJournaled({ connection, jobId, clients, source, survey, journal, context, begin: exchange });
+}
+
+/**
+ * What is live now. What broke off is put back from its safety copy first, once: when that is done it is noted beside the copies.
+ * @throws CONFLICT when the copy is gone, and whatever keeps the server from taking it
+ */
+export async function settleInPlace(connection: Connection, swap: Swap, { log }: { log(line: string): void }): Promise<Side> {
+  const { jobId } = swap;
+  const state = readState(connection, swap);
+  const { goal } = state;
+  if (state.isDone) {
+    // What is live needs no copy.
+    await removeCopy(jobId, goal);
+    return goal;
+  }
+  const side = other(goal);
+  const copy = state.copies[side];
+  if (!(await wasPutBack(jobId, side))) {
+    if (!copy || !(await hasCopy(jobId, side)))
+      throw new AppError("CONFLICT", `${copyPath(jobId, side)} is gone, so what broke off on ${connection.address} cannot be put back`, {
+        fix: "Restore a backup of that server.",
+      });
+    await putBack(connection, { state, copy: copyArtefact(copyPath(jobId, side), copy), jobId, log });
+    await atPoint("put back");
+  }
+  await endPutBack(jobId, side);
+  return side;
+}
+
+interface PutBack {
+  state: InPlaceState;
+  copy: Artefact;
+  jobId: string;
+  log(line: string): void;
+}
+
+async function putBack(connection: Connection, { state, copy, jobId, log }: PutBack): Promise<void> {
+  using clients = openClients(connection, state.databases);
+  await endEarlier(clients.first, state);
+  await assertReachable(clients);
+  const source: Source = { artefact: copy, databases: state.databases, nowMs: await serverTimeMs(clients.first) };
+  const survey = await surveySource(source, { bulkBytesMax: null, address: connection.address });
+  const replacing = { connection, source, survey, clients: clients.all, jobId };
+  await replaceKeys(replacing, { mayEmpty: true });
+  await settleLibraries(clients.first, { kept: state.functions, live: other(state.goal), log });
+  // Every key was answered for: what is missing by now was taken by others, and doing it again would only lose what they wrote since.
+  const seen = await compareReplaced(replacing).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === "CONFLICT") return error.message;
+    throw error;
+  });
+  log(`put the live state back key by key${typeof seen === "string" ? `; others change it: ${seen}` : `, and counted it${moreWords(seen)}`}`);
+}
+
+const moreWords = (more: number): string => (more > 0 ? `; ${more} keys were written by others meanwhile, and stay` : "");
+
+/** What was sent for it may still wait for the server. */
+async function endEarlier(client: RedisClient, { clientIds, runId }: InPlaceState): Promise<void> {
+  if ((await client.facts()).runId !== runId) return;
+  // A user who may not, or one that has ended, is no matter: its console is gone for longer than a command takes.
+  await client.run(clientIds.map((id) => ["CLIENT", "KILL", "ID", id]));
+}
+
+/** Removes the copies: what is live is on the server. */
+export async function dropInPlace(swap: Swap, { log }: Pick<JobContext, "log">): Promise<void> {
+  await removeCopies(swap.jobId);
+  log("the safety copy was removed");
+}
+
+type Begun = Omit<InPlaceState, "isDone">;
+
+interface Exchange {
+  connection: Connection;
+  jobId: string;
+  clients: Clients;
+  source: Source;
+  survey: Survey;
+  journal: Journal;
+  context: JobContext;
+  begin: () => Promise<Begun>;
+}
+
+/** The safety copy stands: from the journal on it is not cancelled any more. */
+async function exchangeJournaled({ connection, jobId, clients, source, survey, journal, context, begin }: Exchange): Promise<Swapped> {
+  const state = await begin();
+  const { goal } = state;
+  throwIfCancelled(context.signal);
+  await journal(asRecord({ ...state, isDone: false }));
+  await atPoint("journaled");
+  const itemsTotal = countedObjects(survey.counts).reduce((sum, { count }) => sum + count, 0);
+  const onKeys = (itemsDone: number) => context.progress({ itemsDone, itemsTotal });
+  const replacing = { connection, source, survey, clients: clients.all, jobId, onKeys };
+  await replaceKeys(replacing, { mayEmpty: false });
+  const more = await compareReplaced(replacing);
+  await replaceFunctions(clients.first, state);
+  await atPoint("exchanged");
+  context.log(`replaced ${itemsTotal} keys one by one${moreWords(more)}`);
+  await journal(asRecord({ ...state, isDone: true }));
+  await atPoint("done");
+  await removeCopy(jobId, goal);
+  const place = `${state.databases.map((db) => `db${db}`).join(", ")} of ${connection.address}`;
+  return { place, keptBytes: state.copies[other(goal)]?.bytes ?? null };
+}
+
+async function replaceFunctions(client: RedisClient, { functions, goal }: Begun): Promise<void> {
+  const replies = await client.run(await libraryCommands(client, functions, goal));
+  const refused = replies.find((reply) => reply instanceof Error);
+  if (refused !== undefined) throw redisError(refused, { address: client.address, doing: "replace the function libraries" });
+}
+
+interface Clients extends Disposable {
+  all: Map<number, RedisClient>;
+  first: RedisClient;
+}
+
+/** One of each database, and none but these replaces keys. */
+function openClients(connection: Connection, databases: number[]): Clients {
+  const stack = new DisposableStack();
+  const all = new Map(databases.map((db) => [db, stack.use(openJobClient(connection, db))]));
+  const [first = stack.use(openJobClient(connection, 0))] = all.values();
+  return { all, first, [Symbol.dispose]: () => stack.dispose() };
+}
+
+/** @throws NOT_FOUND for a database that is not there */
+async function assertReachable({ all }: Clients): Promise<void> {
+  for (const client of all.values()) await client.send("PING");
+}
+
+/** @throws what a server says that takes no writes */
+async function assertWritable({ all }: Clients): Promise<void> {
+  for (const client of all.values()) await assertTakesWrites(client);
+}
+
+async function moment({ all, first }: Clients): Promise<Pick<InPlaceState, "clientIds" | "runId">> {
+  const clientIds: string[] = [];
+  for (const client of all.values()) {
+    const [id] = await client.run([["CLIENT", "ID"]]);
+    if (!(id instanceof Error)) clientIds.push(asText(id));
+  }
+  return { clientIds, runId: (await first.info()).get("run_id") ?? null };
+}
