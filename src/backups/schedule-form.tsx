@@ -7,7 +7,7 @@ import { Field, Input } from "@/components/ui/input";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { Segmented } from "@/components/ui/segmented";
 import { Select } from "@/components/ui/select";
-import type { EngineId } from "@/engines";
+import { backupFormat, type EngineId, ENGINES } from "@/engines";
 import { trpc } from "@/trpc/client";
 
 const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -33,6 +33,8 @@ export function ScheduleForm({ engine, connection, schedule, open, onClose, onSa
   const [timeZone, setTimeZone] = useState(schedule?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
   const [keepLast, setKeepLast] = useState(schedule ? (schedule.keepLast?.toString() ?? "") : "14");
   const [keepDays, setKeepDays] = useState(schedule?.keepDays?.toString() ?? "");
+  const [format, setFormat] = useState(schedule?.format ?? null);
+  const { formats } = ENGINES[engine];
   const cron = cronText ?? cronOf(time);
   const shown = useDeferredValue(cron);
   const preview = trpc[engine].schedules.preview.useQuery({ connection, cron: shown, timeZone }, { retry: false, enabled: open && shown !== "" });
@@ -47,6 +49,7 @@ export function ScheduleForm({ engine, connection, schedule, open, onClose, onSa
       keepLast: kind === "drill" ? null : numberOf(keepLast),
       keepDays: kind === "drill" ? null : numberOf(keepDays),
       enabled: schedule?.enabled ?? true,
+      format: kind === "drill" ? null : format,
     });
   return (
     <FormDialog
@@ -125,6 +128,23 @@ export function ScheduleForm({ engine, connection, schedule, open, onClose, onSa
           </>
         )}
       </p>
+      {kind === "backup" && formats ? (
+        <Field id={`${id}-format`} label="Format" hint={backupFormat(engine, format)?.words}>
+          <Select
+            id={`${id}-format`}
+            aria-describedby={`${id}-format-note`}
+            value={format ?? ""}
+            onChange={(event) => setFormat(event.target.value === "" ? null : event.target.value)}
+          >
+            <option value="">as the server gives it</option>
+            {formats.map((one) => (
+              <option key={one.id} value={one.id}>
+                {one.label}
+              </option>
+            ))}
+          </Select>
+        </Field>
+      ) : null}
       {kind === "backup" ? (
         <fieldset className="flex flex-wrap gap-3">
           <legend className="mb-1.5 text-13 font-medium">Its backups are kept while they are</legend>

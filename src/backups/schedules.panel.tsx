@@ -20,7 +20,7 @@ import { TableSkeleton } from "@/components/ui/skeleton";
 import { EmptyState } from "@/components/ui/states";
 import { ActionsHead, ColumnHead, RowHead, Table, TableCell, TableHead, TableRow } from "@/components/ui/table";
 import { useToast } from "@/components/ui/toast";
-import type { EngineId } from "@/engines";
+import { backupFormat, type EngineId } from "@/engines";
 import { PASSIVE, trpc } from "@/trpc/client";
 
 const ScheduleForm = later(() => import("@/backups/schedule-form").then((module) => module.ScheduleForm));
@@ -126,14 +126,15 @@ function ScheduleRow({ engine, connection, schedule, mayChange, onEdit }: Schedu
   };
   const save = trpc[engine].schedules.save.useMutation(changed);
   const remove = trpc[engine].schedules.remove.useMutation(changed);
-  const { id, kind, cron, timeZone, keepLast, keepDays, enabled } = schedule;
+  const { id, kind, cron, timeZone, keepLast, keepDays, enabled, format } = schedule;
+  const formatLabel = backupFormat(engine, format)?.label;
   return (
     <TableRow>
       <RowHead className="py-1.5">
         <span className="flex items-center gap-2.5">
           <CalendarClock aria-hidden className="size-4 shrink-0 text-fg-2" />
           <span className="min-w-0">
-            {kind === "backup" ? "Backup" : "Proof drill of the newest backup"}, {cronWords(cron)}
+            {kind === "backup" ? (formatLabel ? `Backup as ${formatLabel}` : "Backup") : "Proof drill of the newest backup"}, {cronWords(cron)}
             <span className="block text-12 font-normal text-fg-2">{timeZone}</span>
           </span>
         </span>
@@ -154,7 +155,7 @@ function ScheduleRow({ engine, connection, schedule, mayChange, onEdit }: Schedu
               { label: "Change", onSelect: onEdit },
               {
                 label: enabled ? "Switch off" : "Switch on",
-                onSelect: () => save.mutate({ connection, id, kind, cron, timeZone, keepLast, keepDays, enabled: !enabled }),
+                onSelect: () => save.mutate({ connection, id, kind, cron, timeZone, keepLast, keepDays, enabled: !enabled, format }),
               },
               { label: "Remove", danger: true, onSelect: () => remove.mutate({ connection, id }) },
             ]}

@@ -16,6 +16,8 @@ export const ScheduleFields = ScheduleTimes.extend({
   keepLast: z.number().int().min(1).max(1_000).nullable().default(null),
   keepDays: z.number().int().min(1).max(3_660).nullable().default(null),
   enabled: z.boolean().default(true),
+  /** Of a backup schedule: one of the formats its engine lets choose. Null: what the engine takes by itself. */
+  format: z.string().max(50).nullable().default(null),
 });
 export type ScheduleFields = z.infer<typeof ScheduleFields>;
 
@@ -28,6 +30,7 @@ export const Schedule = z.object({
   keepLast: z.number().nullable(),
   keepDays: z.number().nullable(),
   enabled: z.boolean(),
+  format: z.string().nullable(),
   createdBy: z.string(),
   createdAt: z.string(),
   lastRunAt: z.string().nullable(),

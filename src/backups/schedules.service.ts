@@ -12,6 +12,7 @@ import { asAppError, errorJson } from "@/backups/jobs";
 import { newestGood } from "@/backups/retention.service";
 import type { Schedule, ScheduleFields } from "@/backups/schedules.schema";
 import { SYSTEM_ACTOR, SYSTEM_USER } from "@/backups/system-user";
+import { backupFormat, ENGINES } from "@/engines";
 import { appendAudit, completeAudit } from "@/server/audit";
 import type { Connection } from "@/server/connection";
 import { connectionById } from "@/server/connections";
@@ -43,6 +44,7 @@ async function view(row: Row): Promise<Schedule> {
     keepLast: row.keep_last,
     keepDays: row.keep_days,
     enabled: row.enabled === 1,
+    format: row.format,
     createdBy: row.created_by_name,
     createdAt: row.created_at,
     lastRunAt: row.last_run_at,
@@ -58,6 +60,7 @@ async function view(row: Row): Promise<Schedule> {
 export async function saveSchedule(connection: Connection, fields: ScheduleFields, user: { id: string; name: string }): Promise<Schedule> {
   if (fields.kind === "drill" && (fields.keepLast !== null || fields.keepDays !== null))
     throw new AppError("INVALID", "A drill keeps nothing", { fix: "Set what to keep on the schedule that backs up." });
+  assertFormat(connection, fields);
   const known = fields.id === undefined ? null : await scheduleOf(connection.id, fields.id);
   if (known && known.kind !== fields.kind) throw new AppError("INVALID", "A schedule keeps its kind", { fix: "Remove it and make another." });
   const [next] = nextRuns(fields, { count: 1 });
@@ -67,6 +70,7 @@ export async function saveSchedule(connection: Connection, fields: ScheduleField
     keep_last: fields.keepLast,
     keep_days: fields.keepDays,
     enabled: fields.enabled ? 1 : 0,
+    format: fields.format,
     next_run_at: fields.enabled ? (next?.toISOString() ?? null) : null,
     // Whoever changes it has seen why it could not start.
     last_error: null,
@@ -84,6 +88,16 @@ export async function saveSchedule(connection: Connection, fields: ScheduleField
       created_at: new Date().toISOString(),
     });
   return view(await scheduleOf(connection.id, id));
+}
+
+function assertFormat({ engine }: Connection, { kind, format }: ScheduleFields): void {
+  if (format === null) return;
+  if (kind === "drill") throw new AppError("INVALID", "A drill writes no backup, so it has no format", { fix: "Leave the format out." });
+  if (backupFormat(engine, format)) return;
+  const choices = ENGINES[engine].formats?.map(({ id }) => id).join(", ");
+  throw new AppError("INVALID", `"${format}" is not a format that can be asked for here`, {
+    fix: choices ? `Leave it out, or ask for ${choices}.` : "Leave it out: there is nothing to choose.",
+  });
 }
 
 /** @throws AppError NOT_FOUND, also for one of another connection. */
@@ -159,7 +173,10 @@ async function startSlot({ row, slot, engineOf }: Slot): Promise<string> {
   const connection = await connectionById(row.connection_id);
   const engine = engineOf(row.connection_id);
   const idempotencyKey = keyOf(row, slot);
-  if (row.kind === "backup") return (await createBackup({ connection, engine, user: SYSTEM_USER, idempotencyKey, schedule: row })).jobId;
+  if (row.kind === "backup") {
+    const { jobId } = await createBackup({ connection, engine, user: SYSTEM_USER, idempotencyKey, schedule: row, format: row.format ?? undefined });
+    return jobId;
+  }
   const backup = await newestGood(row.connection_id);
   if (!backup) throw new AppError("CONFLICT", "There is no good backup to prove", { fix: "Back up first, or schedule it." });
   return (await startDrill({ backup, connection, engine, user: SYSTEM_USER, idempotencyKey })).jobId;

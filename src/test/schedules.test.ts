@@ -200,6 +200,11 @@ describe("a drill schedule", () => {
   });
 });
 
+test("asks for no format where there is nothing to choose", async () => {
+  expect(await codeOf(() => save({ format: "redis-portable" }))).toBe("INVALID");
+  expect(await save({})).toMatchObject({ format: null });
+});
+
 test("is changed, listed and removed on its own connection only; its backups stay", async () => {
   const made = await save({ keepLast: 7, keepDays: 30, timeZone: "Europe/Berlin" });
   expect(made).toMatchObject({ connectionId: "sqlite/main", keepLast: 7, keepDays: 30, enabled: true, lastJobState: null });

@@ -8,6 +8,7 @@ import * as foundation from "../../../prisma-free-migrations/0001_foundation";
 import * as swaps from "../../../prisma-free-migrations/0002_swaps";
 import * as proofAndKeeping from "../../../prisma-free-migrations/0003_proof_and_keeping";
 import * as backupPlace from "../../../prisma-free-migrations/0004_backup_place";
+import * as scheduleFormat from "../../../prisma-free-migrations/0005_schedule_format";
 import { env } from "@/env";
 import { single } from "@/server/single";
 import type { ControlPlane } from "./schema";
@@ -18,6 +19,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   "0002_swaps": swaps,
   "0003_proof_and_keeping": proofAndKeeping,
   "0004_backup_place": backupPlace,
+  "0005_schedule_format": scheduleFormat,
 };
 
 export const dataDir = (): string => resolve(env().CONSOLE_DATA_DIR);

@@ -181,6 +181,8 @@ export interface SchedulesTable {
   connection_id: string;
   /** A drill proves the newest good backup. */
   kind: "backup" | "drill";
+  /** Of the engine's formats the one that a backup asks for; null for what the engine takes by itself. */
+  format: string | null;
   /** Five fields. */
   cron: string;
   /** IANA name. */
