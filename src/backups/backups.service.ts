@@ -260,9 +260,17 @@ export async function markIfDamaged({ backup, context, error }: { backup: Backup
 
 /** Whether what failed says something about the file, and not only that it could not be read or restored here and now. */
 export function isAboutTheFile(error: unknown, { signal }: JobContext): boolean {
-  if (signal.aborted || isAbort(error)) return false;
+  if (signal.aborted || isAbort(error) || isOfTheMachine(error)) return false;
   const elsewhere: AppErrorCode[] = ["TOOL_MISSING", "UNSUPPORTED", "TIMEOUT", "LIMIT_EXCEEDED", "UNREACHABLE", "TOO_MANY_REQUESTS"];
   return !(error instanceof AppError && elsewhere.includes(error.code));
+}
+
+/** What keeps the console from reading or from working at all: no right, no space, no more files or memory. */
+const MACHINE: unknown[] = ["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "ENOMEM"];
+
+function isOfTheMachine(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) if (MACHINE.includes((cause as NodeJS.ErrnoException).code)) return true;
+  return false;
 }
 
 /** SHA-256, structure and counts of a stored backup against its manifest. @throws AppError saying what is off */

@@ -9,6 +9,7 @@ import PQueue from "p-queue";
 import type { JobContext, Progress } from "@/backups/engine";
 import { childIdentity, type ChildIdentity } from "@/backups/children";
 import { placeOf } from "@/backups/place";
+import { noSpaceOn } from "@/backups/room";
 import { appendAudit } from "@/server/audit";
 import * as jobsRepo from "@/server/control-plane/jobs.repo";
 import { jobText } from "@/lib/job-words";
@@ -192,13 +193,9 @@ export function asAppError(error: unknown, jobId: string): AppError {
   if (error instanceof AppError) return error;
   logger().error({ jobId, error }, "job failed");
   const { code, path } = (error ?? {}) as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT")
-    return new AppError("LIMIT_EXCEEDED", `No space left on the disk of ${path ?? "the store"}`, {
-      fix: "Free space, or move CONSOLE_DATA_DIR to a larger disk.",
-      detail: code,
-    });
+  if (code === "ENOSPC" || code === "EDQUOT") return noSpaceOn(path, code);
   if (code === "EACCES" || code === "EPERM" || code === "EROFS")
-    return new AppError("INTERNAL", `The console may not write ${path ?? "a file it needs"}`, { fix: "Give the console's user the right to.", detail: code });
+    return new AppError("INTERNAL", `The console has no right to ${path ?? "a file it needs"}`, { fix: "Give it to the console's user.", detail: code });
   return new AppError("INTERNAL", `The console failed at this; the log has it under job ${jobId}`, { ...(code ? { detail: String(code) } : {}) });
 }
 

@@ -1,6 +1,8 @@
 import "server-only";
 /** Room in the store: looked for before, watched while a backup is written, and told in figures when there is none. */
+import { statfsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { makeStore, storeDir } from "@/backups/store";
 import { AppError } from "@/server/errors";
 import { logger } from "@/server/logger";
@@ -40,9 +42,29 @@ const NO_SPACE: unknown[] = ["ENOSPC", "EDQUOT", "SQLITE_FULL"];
 export async function isNoSpace(error: unknown): Promise<boolean> {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code, path } = cause as NodeJS.ErrnoException;
-    if (NO_SPACE.includes(code)) return path === undefined || path.startsWith(storeDir());
+    if (NO_SPACE.includes(code)) return path === undefined ? !isTemporaryDiskFull() : path.startsWith(storeDir());
   }
   return error instanceof AppError && error.code === "LIMIT_EXCEEDED" && (await roomBytes()) === 0;
+}
+
+const FULL_BELOW_BYTES = 64 * 1024;
+
+/** Whether the disk of temporary files is full, and is not the store's: a failed write does not always say where. */
+function isTemporaryDiskFull(): boolean {
+  try {
+    const [temporary, store] = [statfsSync(tmpdir()), statfsSync(storeDir())];
+    return temporary.bavail * temporary.bsize < FULL_BELOW_BYTES && store.bavail * store.bsize >= FULL_BELOW_BYTES;
+  } catch {
+    return false;
+  }
+}
+
+/** A write that found no space, named by the file it was for or by the disk that is full. */
+export function noSpaceOn(path: string | undefined, code: string): AppError {
+  const isTemporary = path === undefined ? isTemporaryDiskFull() : path.startsWith(tmpdir());
+  const place = path ?? (isTemporary ? `the temporary directory ${tmpdir()}` : "the store");
+  const fix = isTemporary ? "Free space there, or set TMPDIR to a directory on a larger disk." : FIX;
+  return new AppError("LIMIT_EXCEEDED", `No space left on the disk of ${place}`, { fix, detail: code });
 }
 
 /** @returns a signal that is aborted when the store has no room left, and what ends the watching */

@@ -1,7 +1,10 @@
 /** F6, F8: a store on a disk that is too small, or that cannot be written: said with figures and places, nothing left, what stood stands. */
 import { randomBytes } from "node:crypto";
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createWriteStream, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { BackupEngine } from "@/backups/engine";
@@ -47,6 +50,35 @@ const endless = (pauseMs: number): BackupEngine => ({
       if (pauseMs > 0) await delay(pauseMs);
     }
   },
+});
+
+describe.skipIf(trial === null)("a temporary directory on a small disk", () => {
+  const temporary = process.env["TMPDIR"];
+  afterEach(() => {
+    if (temporary === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = temporary;
+  });
+
+  test.for(["by a stream, whose errors name no file", "by a file's name"])("is named when it is full, and not the store: %s", async (way) => {
+    process.env["TMPDIR"] = join(shop.folder, "small-tmp");
+    disk = smallDisk(process.env["TMPDIR"], 1);
+    const isStream = way.startsWith("by a stream");
+    const { error } = await failed({
+      ...shop.engine,
+      async write(_connection, _sink, context) {
+        const path = join(context.scratchDir, "list");
+        if (!isStream) writeFileSync(path, randomBytes(0.6 * MIB));
+        await (isStream
+          ? pipeline(Readable.from(Array.from({ length: 40 }, () => randomBytes(64 * 1024))), createWriteStream(path))
+          : copyFile(path, `${path}-2`));
+        throw new Error("the small disk took it all");
+      },
+    });
+    expect(error).toMatchObject({ code: "LIMIT_EXCEEDED", fix: expect.stringContaining("TMPDIR") as string, detail: "ENOSPC" });
+    expect(error.message).toMatch(/^No space left on the disk of .*small-tmp/);
+    await expect.poll(() => readdirSync(process.env["TMPDIR"] ?? "")).toEqual([]);
+    expect(readdirSync(storeDir()).filter((name) => name.endsWith(".partial"))).toEqual([]);
+  });
 });
 
 describe.skipIf(trial === null)("a store on a small disk", () => {
