@@ -1,6 +1,7 @@
 import { createWriteStream } from "node:fs";
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { makePostgresBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup";
@@ -159,6 +160,23 @@ describe("failure", () => {
     await sleep(100);
     expect(attempt.children.every(gone)).toBe(true);
     await attempt.remove();
+  });
+
+  it("of the store, which never takes a byte again, does not hold a cancel", async () => {
+    for (const until of ["the first byte", "everything is counted"] as const) {
+      const attempt = await makeJob();
+      let isAsked = false;
+      const hung = { path: "", stream: () => new Writable({ highWaterMark: 1, write: () => void (isAsked = true) }) };
+      let failure: unknown;
+      engine.write(origin.connection, hung, attempt.context).catch((error: unknown) => (failure = error));
+      const counted = `SELECT 1 FROM pg_stat_activity WHERE datname = '${origin.name}' AND state = 'idle in transaction' AND query LIKE '%pg_largeobject_metadata%'`;
+      await vi.waitUntil(async () => isAsked && (until === "the first byte" || (await asSuperuser(counted)).length > 0), { timeout: 20_000, interval: 20 });
+      attempt.controller.abort();
+      await vi.waitUntil(() => failure !== undefined, { timeout: 10_000, interval: 20 });
+      expect(failure).toMatchObject({ code: "CANCELLED" });
+      await vi.waitUntil(() => attempt.children.every(gone), { timeout: 10_000, interval: 20 });
+      await attempt.remove();
+    }
   });
 
   it("to read a table says which right is missing, instead of leaving it out", async () => {

@@ -114,9 +114,13 @@ async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
     context,
   });
   dump.stdin.end();
+  const cancelled = Promise.withResolvers<never>();
+  cancelled.promise.catch(() => undefined);
   const stop = (): void => {
     dump.kill();
     reader.stop();
+    // A store that hangs never answers what it was given, and nothing here waits for that.
+    cancelled.reject(new AppError("CANCELLED", "Cancelled"));
   };
   context.signal.addEventListener("abort", stop, { once: true });
   const quiet = tellLockWaits(run.connection, context, WRITE_PHASE);
@@ -129,11 +133,13 @@ async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
     const copied = copy({ dump, output, reader, context });
     const counted = countInSnapshot(run);
     // Whichever fails first stops the others; none is left running.
-    const [content, { counts, largeObjects }] = await Promise.race([Promise.all([copied, counted]), lost]);
+    const [content, { counts, largeObjects }] = await Promise.race([Promise.all([copied, counted]), lost, cancelled.promise]);
     return { content, counts, largeObjects };
   } catch (error) {
     stop();
     output.destroy(error instanceof Error ? error : new Error(String(error)));
+    // A process counts as ended when nobody has anything of it left to read.
+    dump.stdout.destroy();
     await dump.done.catch(() => undefined);
     throw storeError(error);
   } finally {
