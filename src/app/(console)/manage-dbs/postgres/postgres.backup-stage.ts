@@ -1,4 +1,5 @@
 import "server-only";
+import { analyze, analyzeAside } from "@/app/(console)/manage-dbs/postgres/postgres.analyze";
 import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-names";
 import type { ArchiveToc } from "@/app/(console)/manage-dbs/postgres/postgres.archive";
 import { countLargeObjects, countRelations, LARGE_OBJECTS_NAME, listRelations } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
@@ -150,10 +151,6 @@ async function countDatabase(options: { connection: Connection; name: string; co
   });
 }
 
-async function analyze(connection: Connection, database: string, signal?: AbortSignal): Promise<void> {
-  await withOwnSession(connection, { signal, database }, (session) => session.run("ANALYZE"));
-}
-
 async function keepAs(options: {
   connection: Connection;
   name: string;
@@ -162,7 +159,7 @@ async function keepAs(options: {
   const { connection, name, target } = options;
   await withOwnSession(connection, {}, (session) => session.run(`ALTER DATABASE ${quoteIdentifier(name)} RENAME TO ${quoteIdentifier(target)}`));
   // Autovacuum does it within its minute where this does not come to its end.
-  void analyze(connection, target).catch(() => undefined);
+  void analyzeAside(connection, target).catch(() => undefined);
   const url = new URL(connection.url.reveal());
   url.pathname = `/${encodeURIComponent(target)}`;
   return { place: `database ${target} on ${connection.address}`, connection: { url: url.toString(), database: null } };
