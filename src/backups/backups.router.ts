@@ -15,6 +15,7 @@ import type { EngineId } from "@/engines";
 import { addRestoredConnection } from "@/server/connection-changes";
 import { listBackups } from "@/server/control-plane/backups.repo";
 import { listLines } from "@/server/control-plane/jobs.repo";
+import { assertStillMay } from "@/server/grants";
 import { issueTicket } from "@/server/tickets";
 import { deadline, engineProcedure, requireRecentSignIn, requireTypedName, router } from "@/trpc/init";
 
@@ -138,6 +139,7 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
           engine,
           user: { id: ctx.principal.userId, name: ctx.principal.name },
           idempotencyKey: input.idempotencyKey,
+          stillAllowed: () => assertStillMay(ctx.principal.userId, "restore", ctx.connection.id),
           addConnection: (parts) => addRestoredConnection({ origin: ctx.connection, createdBy: ctx.principal.userId, ...parts }),
         }).catch(async (error: unknown) => {
           await passed.settled(null);

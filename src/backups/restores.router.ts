@@ -8,6 +8,7 @@ import { startDrop, startUndo, swapOf } from "@/backups/swaps.service";
 import { swapView } from "@/backups/views";
 import type { EngineId } from "@/engines";
 import { listSwaps } from "@/server/control-plane/swaps.repo";
+import { assertStillMay } from "@/server/grants";
 import { engineProcedure, requireRecentSignIn, requireTypedName, router } from "@/trpc/init";
 
 const RestoreId = z.object({ id: z.string().min(1).max(40) });
@@ -30,7 +31,8 @@ export function createRestoresRouter(engineId: EngineId, engine: BackupEngine) {
         requireRecentSignIn(ctx.principal);
         if (kind === "undo" && row.state === "undone") await assertMayPutBack(ctx.connection, row.id);
         const user = { id: ctx.principal.userId, name: ctx.principal.name };
-        return (kind === "undo" ? startUndo : startDrop)({ row, connection: ctx.connection, engine, user, idempotencyKey: input.idempotencyKey });
+        const stillAllowed = () => assertStillMay(user.id, "restore", row.connection_id);
+        return (kind === "undo" ? startUndo : startDrop)({ row, connection: ctx.connection, engine, user, idempotencyKey: input.idempotencyKey, stillAllowed });
       });
 
   return router({

@@ -19,12 +19,14 @@ export interface RestoreRequest {
   target: RestoreTarget;
   user: { id: string; name: string };
   idempotencyKey?: string | undefined;
+  /** Asked when all is ready and nothing live is touched yet, which may be hours later. Rejects when who asked lost the right meanwhile. */
+  stillAllowed?(): Promise<void>;
   /** Registers the restored place as a connection when it needs one of its own; answers its name. */
   addConnection(parts: { url: string; database: string | null; target: string }): Promise<string>;
 }
 
 /** What restoring would do. Changes nothing. */
-export async function planRestore(request: Omit<RestoreRequest, "user" | "addConnection">, signal?: AbortSignal): Promise<RestorePlan> {
+export async function planRestore(request: Omit<RestoreRequest, "user" | "addConnection" | "stillAllowed">, signal?: AbortSignal): Promise<RestorePlan> {
   const { backup, connection, engine, target } = request;
   const { artefact } = await storedArtefact(backup);
   const plan = await engine.plan(artefact, connection, target, { signal });
@@ -104,6 +106,7 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
   try {
     compared = await phase("Compare", async () => compare(chosen(manifest.objects, target), staged));
     throwIfCancelled(context.signal);
+    await request.stillAllowed?.();
   } catch (error) {
     await phase("Tidy up", () => discard(staged, error));
     throw error;

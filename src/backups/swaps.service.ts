@@ -113,8 +113,13 @@ interface Repeatable {
   idempotencyKey?: string | undefined;
 }
 
+/** Asked when the job's turn has come: it may have waited for a long one. Rejects when who asked lost the right meanwhile. */
+interface Asked {
+  stillAllowed?: (() => Promise<void>) | undefined;
+}
+
 /** Starts the job that exchanges what is live and what is kept. @throws AppError CONFLICT when that is not possible any more, or not yet. */
-export async function startUndo(change: Change & Repeatable): Promise<{ jobId: string }> {
+export async function startUndo(change: Change & Repeatable & Asked): Promise<{ jobId: string }> {
   const { row, connection, user, idempotencyKey } = change;
   await assertChangeable(row);
   const newest = await keptSwapOf(connection.id);
@@ -132,7 +137,8 @@ async function assertChangeable(row: SwapRow): Promise<void> {
     throw new AppError("CONFLICT", "This restore is under way, or its end is not settled yet", { fix: "Wait a minute and look again." });
 }
 
-async function runUndo({ row: { id, state: asked }, connection, engine }: Change, context: JobContext): Promise<Record<string, unknown>> {
+async function runUndo({ row: { id, state: asked }, connection, engine, stillAllowed }: Change & Asked, context: JobContext): Promise<Record<string, unknown>> {
+  await stillAllowed?.();
   const row = await swapOf(connection.id, id);
   await assertChangeable(row);
   // A second request for the same exchange came first: doing it again would put back what both wanted gone.
@@ -159,10 +165,11 @@ async function runUndo({ row: { id, state: asked }, connection, engine }: Change
 }
 
 /** Starts the job that drops what is kept. Undo is not possible afterwards. */
-export async function startDrop({ row, connection, engine, user, idempotencyKey }: Change & Repeatable): Promise<{ jobId: string }> {
+export async function startDrop({ row, connection, engine, user, idempotencyKey, stillAllowed }: Change & Repeatable & Asked): Promise<{ jobId: string }> {
   await assertChangeable(row);
   const request = { restoreId: row.id, target: row.target };
   const { jobId } = await startJob({ kind: "drop", connection, user, request, idempotencyKey }, async (context) => {
+    await stillAllowed?.();
     const current = await swapOf(connection.id, row.id);
     await assertChangeable(current);
     context.progress({ phase: "Drop what is kept" });

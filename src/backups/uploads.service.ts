@@ -75,12 +75,21 @@ function enter(userId: string): () => void {
   };
 }
 
+/** No backup begins so; a transfer or a disk that failed leaves such files, as large as the whole one. @throws AppError INVALID */
+function assertWritten(head: Uint8Array): void {
+  if (head.byteLength < 512 || head.some((byte) => byte !== 0)) return;
+  throw new AppError("INVALID", "The file begins with zeros: nothing was ever written there", {
+    fix: "Choose the file of a backup; copy it again if this is one.",
+  });
+}
+
 /** Writes the body as it comes, at the pace of the disk. */
 async function receive({ body, length, signal }: UploadRequest, pending: PendingArtefact): Promise<void> {
   const file = pending.stream();
   let bytes = 0;
   try {
     for await (const chunk of boundedBody(body, signal)) {
+      if (bytes === 0) assertWritten(chunk);
       bytes += chunk.byteLength;
       if (bytes > LIMITS.uploadBytesMax) throw tooLarge();
       // Written before the next chunk is asked for: memory holds one of them.

@@ -3,14 +3,12 @@ import "server-only";
 import { z } from "zod";
 import { receiveUpload } from "@/backups/uploads.service";
 import { ENGINE_IDS, type EngineId } from "@/engines";
-import { roleMay } from "@/lib/rights";
 import { appendAudit, completeAudit } from "@/server/audit";
 import type { Principal } from "@/server/auth/principal";
 import { getConnection, noSuchConnection } from "@/server/connections";
 import type { EngineServer } from "@/server/engine-server";
-import { findUser } from "@/server/control-plane/users.repo";
 import { AppError } from "@/server/errors";
-import { effectiveRole, may } from "@/server/grants";
+import { assertStillMay, effectiveRole, may } from "@/server/grants";
 
 /** The query of `POST /api/files/upload`. */
 const UploadQuery = z.object({
@@ -50,7 +48,7 @@ export async function takeUpload(upload: Upload): Promise<{ jobId: string; backu
       body: upload.body ?? emptyBody(),
       length,
       signal: upload.signal,
-      stillAllowed: () => assertStillAllowed(upload.principal.userId, entry.connection_id),
+      stillAllowed: () => assertStillMay(upload.principal.userId, "restore", entry.connection_id),
     });
     await completeAudit(seq, { outcome: "allowed", detail: `${received.bytes} bytes as ${received.backupId}, job ${received.jobId}` });
     return received;
@@ -90,13 +88,6 @@ async function assertRight(principal: Principal, asked: { engine: EngineId; conn
   const reason = `${entry.role} may not upload to ${entry.connection_id}`;
   await appendAudit({ ...entry, outcome: "refused", detail: reason });
   throw new AppError("FORBIDDEN", reason, { fix: "Ask an admin for the right." });
-}
-
-/** The person as the control plane knows them now. A session that ended by itself meanwhile takes no right away. @throws AppError FORBIDDEN */
-async function assertStillAllowed(userId: string, connectionId: string): Promise<void> {
-  const user = await findUser(userId);
-  if (user && user.disabled === 0 && roleMay(await effectiveRole(user.id, user.role, connectionId), "restore")) return;
-  throw new AppError("FORBIDDEN", "You may not upload here any more", { fix: "Ask an admin for the right." });
 }
 
 /** @throws AppError INVALID */

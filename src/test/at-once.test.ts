@@ -102,6 +102,33 @@ describe("names", () => {
     expect(readdirSync(elsewhere)).toEqual([target]);
   });
 
+  test("F26: what a backup was taken from is replaced only under its own name, typed, and is kept aside", async () => {
+    const backup = await shop.complete();
+    const { sqlite } = await caller();
+    const own = basename(shop.file);
+    const before = { live: readFileSync(shop.file), beside: shop.beside() };
+    const ask = (target: string, confirm: string, replace = true) => sqlite.backups.restore({ id: backup.id, target, replace, confirm });
+    for (const confirm of ["", "main", own.toUpperCase(), `${own} `, backup.id, `./${own}`])
+      expect(await codeOf(ask(own, confirm)), confirm).toBe("BAD_REQUEST");
+    // Another name than its own, and its own place called a new one: refused by the plan of the job.
+    for (const [target, replace] of [
+      ["main", true],
+      ["elsewhere.sqlite", true],
+      [own, false],
+    ] as const) {
+      const { jobId } = await ask(target, target, replace);
+      expect(await shop.ended(jobId ?? ""), target).toMatchObject({ state: "failed", error: expect.stringContaining("CONFLICT") as string });
+    }
+    expect(shop.beside()).toEqual(before.beside);
+    expect(readFileSync(shop.file).equals(before.live)).toBe(true);
+    const { jobId } = await ask(own, own);
+    expect((await shop.ended(jobId ?? "")).state).toBe("succeeded");
+    const [kept] = (await sqlite.restores.list({})).restores;
+    expect(kept).toMatchObject({ id: jobId, state: "restored", target: own, keptBytes: expect.any(Number) as number });
+    const drop = await sqlite.restores.drop({ id: jobId ?? "", confirm: own });
+    expect((await shop.ended(drop.jobId)).state).toBe("succeeded");
+  });
+
   test.for([
     'a"b.sqlite',
     "a'b; DROP TABLE books.sqlite",

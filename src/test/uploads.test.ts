@@ -244,6 +244,39 @@ describe("what is not whole leaves nothing", () => {
     expect(await state()).toEqual(before);
   });
 
+  /** As a sender would push it, and how much was taken. */
+  function pushed(bytes: number, head = Buffer.alloc(0)) {
+    const zeros = new Uint8Array(1 << 20);
+    let taken = 0;
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+      const next = taken === 0 && head.length > 0 ? head : zeros;
+      if (taken >= bytes) controller.close();
+      else controller.enqueue(next);
+      taken += next.length;
+    };
+    return { body: new ReadableStream<Uint8Array>({ pull }, { highWaterMark: 0 }), taken: () => taken };
+  }
+
+  test("F14: 10 GB of zeros are refused at their first bytes", async () => {
+    const before = await state();
+    const { body, taken } = pushed(10e9);
+    const response = await upload("admin", body, { headers: { "content-length": String(10e9) } });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain("begins with zeros");
+    expect(taken()).toBeLessThanOrEqual(2 << 20);
+    expect(await state()).toEqual(before);
+  });
+
+  test("F14: zeros without end behind the head of a database stop at the bound", async () => {
+    limits.uploadBytesMax = 8 << 20;
+    const before = await state();
+    const { body, taken } = pushed(Infinity, Buffer.from((await theFile()).subarray(0, 4_096)));
+    expect((await upload("admin", body)).status).toBe(413);
+    expect(taken()).toBeLessThanOrEqual(10 << 20);
+    expect((await state()).files.filter((name) => /partial|upload/.test(name))).toEqual([]);
+    expect((await state()).jobs).toBe(before.jobs + 1);
+  });
+
   test("fewer or more bytes than Content-Length says, or none at all", async () => {
     const before = await state();
     for (const [length, sent] of [
