@@ -125,7 +125,7 @@ describe("a restore", () => {
     expect((await shop.ended((await restore(backup, target)).jobId)).state).toBe("succeeded");
   });
 
-  test("I5: of an altered file is refused before anything is written", async () => {
+  test("I5: of an altered file is refused, nothing of it is left, and the backup is no good one any more", async () => {
     const backup = await shop.complete();
     const path = artefactPath(backup.file_name);
     const bytes = readFileSync(path);
@@ -134,8 +134,9 @@ describe("a restore", () => {
     const before = shop.beside();
     const row = await shop.ended((await restore(backup, name())).jobId);
     expect(row.state).toBe("failed");
-    expect(JSON.parse(row.error ?? "{}")).toMatchObject({ message: expect.stringContaining("SHA-256") as string });
+    expect(JSON.parse(row.error ?? "{}")).toMatchObject({ message: "The file is not the one that was written: its SHA-256 differs" });
     expect(shop.beside()).toEqual(before);
+    expect(await shop.backup(backup.id)).toMatchObject({ state: "failed", verified_at: null });
   });
 
   const wrong: Record<string, BackupEngine["stage"]> = {

@@ -66,6 +66,7 @@ export const sqliteBackup: BackupEngine = {
   },
 
   plan: (artefact, connection, target, { signal }) => plan(artefact, connection, target, signal),
+  stageProvesBytes: true,
   stage,
   sweep,
   settle,

@@ -1,6 +1,7 @@
 import "server-only";
 /** Work on whole files in worker threads, and the console's private copies: what a restore keeps for undo. */
-import { access, mkdir, open, readdir, rm } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { access, type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { dataDir } from "@/server/control-plane/database";
@@ -57,27 +58,20 @@ export async function keptStates(jobId: string): Promise<State[]> {
   return found.flat();
 }
 
-const PIECE_BYTES = 4 << 20;
-/** Written to the disk every so often: all at once, the console's own writes would wait behind it for seconds. */
-const SYNC_EVERY_BYTES = 128 << 20;
+const PIECE_BYTES = 1 << 20;
+/** Written to the disk beside the copying: all at once, the console's own writes would wait behind it for seconds. */
+const SYNC_EVERY_BYTES = 16 << 20;
 
-/** A private byte copy of a file that nothing writes; not synced. Removed again when it fails or is cancelled. @throws where the target exists */
-export async function copyPrivately(source: string, target: string, { signal, progress }: Pick<Following, "signal" | "progress">): Promise<void> {
+/**
+ * A private byte copy of a file that nothing writes; not synced. It is read back behind what is written, piece by piece. Removed again when
+ * it fails or is cancelled. @returns SHA-256 (hex) of the copy as read back. @throws where the target exists
+ */
+export async function copyPrivately(source: string, target: string, { signal, progress }: Pick<Following, "signal" | "progress">): Promise<string> {
   const from = await open(source, "r");
   try {
-    const to = await open(target, "wx", 0o600);
+    const to = await open(target, "wx+", 0o600);
     try {
-      const { size } = await from.stat();
-      const piece = Buffer.alloc(PIECE_BYTES);
-      for (let at = 0; ;) {
-        throwIfCancelled(signal);
-        const { bytesRead } = await from.read(piece, 0, PIECE_BYTES, at);
-        if (bytesRead === 0) break;
-        await to.writeFile(piece.subarray(0, bytesRead));
-        at += bytesRead;
-        if (at % SYNC_EVERY_BYTES === 0) await to.datasync();
-        progress?.(at, size);
-      }
+      return await copyPieces(from, to, { signal, progress });
     } catch (error) {
       await rm(target, { force: true });
       throw error;
@@ -87,6 +81,48 @@ export async function copyPrivately(source: string, target: string, { signal, pr
   } finally {
     await from.close();
   }
+}
+
+/** One piece is read while the one before it is written, and the one before that is read back and hashed. */
+async function copyPieces(from: FileHandle, to: FileHandle, { signal, progress }: Pick<Following, "signal" | "progress">): Promise<string> {
+  const { size } = await from.stat();
+  const hash = createHash("sha256");
+  let [piece, spare] = [Buffer.allocUnsafe(PIECE_BYTES), Buffer.allocUnsafe(PIECE_BYTES)];
+  const back = Buffer.allocUnsafe(PIECE_BYTES);
+  let next = from.read(piece, 0, PIECE_BYTES, 0);
+  let hashed = Promise.resolve();
+  let synced = Promise.resolve();
+  for (let at = 0; ;) {
+    const { bytesRead } = await next;
+    if (bytesRead === 0) break;
+    throwIfCancelled(signal);
+    const filled = piece.subarray(0, bytesRead);
+    [piece, spare] = [spare, piece];
+    next = from.read(piece, 0, PIECE_BYTES, at + bytesRead);
+    next.catch(() => undefined);
+    await to.writeFile(filled);
+    await hashed;
+    hashed = readBack(to, { at, back: back.subarray(0, bytesRead) }).then((bytes) => void hash.update(bytes));
+    hashed.catch(() => undefined);
+    at += bytesRead;
+    if (at % SYNC_EVERY_BYTES === 0) {
+      await synced;
+      synced = to.datasync();
+      synced.catch(() => undefined);
+    }
+    progress?.(at, size);
+  }
+  await Promise.all([hashed, synced]);
+  return hash.digest("hex");
+}
+
+async function readBack(file: FileHandle, { at, back }: { at: number; back: Buffer }): Promise<Buffer> {
+  for (let done = 0; done < back.length;) {
+    const { bytesRead } = await file.read(back, done, back.length - done, at + done);
+    if (bytesRead === 0) throw new Error("the copy is shorter than what was written to it");
+    done += bytesRead;
+  }
+  return back;
 }
 
 /** Of a private file: any other descriptor of a live one must not be closed. */

@@ -5,7 +5,6 @@ import { dirname, join } from "node:path";
 import { type Artefact, type JobContext, type LeftBehind, Manifest, type RestoreTarget, type Staged } from "@/backups/engine";
 import { liveName } from "@/backups/live-name";
 import { chosen } from "@/backups/restores.service";
-import { sha256OfFile } from "@/backups/store";
 import type { Connection } from "@/server/connection";
 import { isConsoleFile, restoredDir } from "@/server/control-plane/database";
 import { AppError } from "@/server/errors";
@@ -77,7 +76,8 @@ async function makeAside(artefact: Artefact, { path, objects, context }: Aside):
   const copy = objects ? `${path}.whole` : path;
   warmReaders();
   try {
-    await copyPrivately(artefact.path, copy, { signal, progress: (done, total) => context.progress({ bytesDone: done, bytesTotal: total }) });
+    const sha256 = await copyPrivately(artefact.path, copy, { signal, progress: (done, total) => context.progress({ bytesDone: done, bytesTotal: total }) });
+    const isProved = assertSame(artefact, sha256, context);
     // An uploaded file may be in WAL mode; what stands aside is one file without sidecars.
     const isWal = (await readHeader(copy))?.isWal === true;
     if (isWal) await runOnFile<void>({ op: "plain", path: copy }, { path: copy, signal });
@@ -87,8 +87,9 @@ async function makeAside(artefact: Artefact, { path, objects, context }: Aside):
       await rm(copy, { force: true });
       context.log(`${keep.length} of ${artefact.manifest.objects.length} objects are taken, with their indexes and triggers`);
     }
-    const sha256 = objects || isWal ? null : storedSha256(artefact);
-    const [checked] = await both(sha256 === null ? checkFile(path, signal) : checkSame(path, sha256, context), syncFile(path));
+    // The bytes of a backup that was checked when it was made: only the counts are left to compare.
+    const isSame = isProved && !objects && !isWal;
+    const [checked] = await both(isSame ? countFile(path, signal) : checkFile(path, signal), syncFile(path));
     if (checked.foreignKeyViolations > 0) context.log(`${checked.foreignKeyViolations} rows break a foreign key`);
     return { checked };
   } catch (error) {
@@ -97,21 +98,17 @@ async function makeAside(artefact: Artefact, { path, objects, context }: Aside):
   }
 }
 
-const storedSha256 = ({ manifest }: Artefact): string | null => Manifest.pick({ sha256: true }).safeParse(manifest).data?.sha256 ?? null;
-
-/** Reads a copy whole: when its bytes are those of a backup that was checked when it was made, only the counts are left to compare. */
-async function checkSame(path: string, sha256: string, context: JobContext): Promise<Checked> {
-  const [found, counted] = await both(
-    sha256OfFile(path, context.signal, (bytesDone) => context.progress({ bytesDone })),
-    countFile(path, context.signal),
-  );
-  if (found !== sha256)
+/** Whether the copy is known to have the bytes of the backup; false where no SHA-256 of it is stored. @throws AppError CONFLICT when it has others */
+function assertSame({ manifest }: Artefact, sha256: string, context: JobContext): boolean {
+  const stored = Manifest.pick({ sha256: true }).safeParse(manifest).data?.sha256;
+  if (stored === undefined) return false;
+  if (sha256 !== stored)
     throw new AppError("CONFLICT", "The copy is not what the backup holds: its SHA-256 differs", {
       fix: "Look at the disk of the target; try again or choose another backup.",
-      detail: `${found}, the backup ${sha256}`,
+      detail: `${sha256}, the backup ${stored}`,
     });
   context.log("the copy was read back whole: its SHA-256 is that of the backup");
-  return counted;
+  return true;
 }
 
 /** Compares what stands aside with the artefact: every byte, or every value of the tables where it is not a byte copy. */
