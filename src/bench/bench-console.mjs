@@ -34,7 +34,8 @@ export async function startBench({ prepare, mongodbUrl }) {
   };
 }
 
-async function startConsole(toolchain, data) {
+/** A console of its own on these databases; what is not named is not connected. */
+export async function startConsole(toolchain, data) {
   const port = await freePort();
   const dataDirectory = join(directory, "console");
   rmSync(dataDirectory, { recursive: true, force: true });
@@ -83,6 +84,7 @@ async function startConsole(toolchain, data) {
   const watch = setInterval(() => (peak = Math.max(peak, residentBytes(child.pid))), 50);
   return {
     url,
+    dataDirectory,
     token,
     admin,
     pid: child.pid,
