@@ -1,7 +1,8 @@
 /** A backup that takes some seconds: what is seen while it runs, and that it can be stopped. */
 import { rest } from "./http/client.ts";
-import { expect, test } from "./support/console.ts";
+import { expect, sessionOf, takeSession, test } from "./support/console.ts";
 import { inPostgres, postgresUrl, uniqueName } from "./support/databases.ts";
+import { target } from "./support/target.ts";
 
 const database = uniqueName("long_backup");
 const connection = database.replaceAll("_", "-");
@@ -56,4 +57,34 @@ test("the progress of a backup is live; it can be cancelled, and the next one is
   await expect(page.getByRole("banner").getByRole("link", { name: /backup/i })).toBeVisible();
   await page.goBack();
   await expect(table.getByText("verified", { exact: true })).toHaveCount(1, { timeout: 60_000 });
+});
+
+test("F19: a backup goes on when the browser is closed; another one finds it running, and then verified", async ({ adminPage: page, browser }) => {
+  test.setTimeout(120_000);
+  await page.goto(`/manage-dbs/postgres/${connection}/backups`);
+  const table = page.getByRole("region", { name: "Backups", exact: true });
+  await expect(table).toBeVisible();
+  const known = await table.getByText("verified", { exact: true }).count();
+  await page.getByRole("button", { name: "Back up now" }).first().click();
+  await expect(page.getByRole("region", { name: "Backing up now" })).toBeVisible();
+  const { backups } = await rest<{ backups: { id: string; jobId: string; state: string }[] }>("GET", `/postgres/backups?connection=${connection}`);
+  const running = backups.find(({ state }) => state === "running");
+  await page.close();
+
+  const context = await browser.newContext({ baseURL: target.baseURL });
+  await takeSession(context, await sessionOf());
+  const again = await context.newPage();
+  await again.goto(`/manage-dbs/postgres/${connection}/backups/${running?.id}`);
+  await expect(
+    again
+      .getByRole("main")
+      .getByText(running?.id ?? "?")
+      .or(again.getByRole("heading", { name: /^Backup of/ }))
+      .first(),
+  ).toBeVisible();
+  await again.goto(`/manage-dbs/postgres/${connection}/backups`);
+  await expect(again.getByRole("region", { name: "Backups", exact: true }).getByText("verified", { exact: true })).toHaveCount(known + 1, { timeout: 60_000 });
+  const job = await rest<{ state: string; error: unknown }>("GET", `/jobs/${running?.jobId}`);
+  expect(job).toMatchObject({ state: "succeeded", error: null });
+  await context.close();
 });

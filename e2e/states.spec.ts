@@ -79,8 +79,16 @@ test("a table, a key, a collection and a page that are not there", async ({ admi
   await expect(page.getByText("This key is not there any more")).toBeVisible();
   await page.goto("/manage-dbs/mongodb/main/collections?collection=gone");
   await expect(page.getByText("no collection named gone")).toBeVisible();
-  for (const path of ["/manage-dbs/postgres/nobody", "/manage-dbs/oracle/main", "/manage-dbs/sqlite/main/backups/nothing", "/jobs/nothing", "/nothing/here"]) {
-    await page.goto(path);
+  const gone = [
+    "/manage-dbs/postgres/nobody",
+    "/manage-dbs/postgres/no/tables",
+    "/manage-dbs/oracle/main",
+    "/manage-dbs/sqlite/main/backups/nothing",
+    "/nothing/here",
+  ];
+  for (const path of [...gone, "/jobs/nothing"]) {
+    const answer = await page.goto(path);
+    if (gone.includes(path)) expect(answer?.status(), path).toBe(404);
     await expect(page.getByText(/There is no/).first(), path).toBeVisible();
   }
 });

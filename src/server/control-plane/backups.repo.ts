@@ -17,6 +17,11 @@ export function findBackup(id: string): Promise<BackupRow | undefined> {
   return controlPlane().selectFrom("backups").selectAll().where("id", "=", id).executeTakeFirst();
 }
 
+/** Which connection a backup is of; undefined when there is none. */
+export async function connectionOfBackup(id: string): Promise<string | undefined> {
+  return (await controlPlane().selectFrom("backups").select("connection_id").where("id", "=", id).executeTakeFirst())?.connection_id;
+}
+
 /** Newest first. `since` is an ISO time; `before` the cursor of the last row seen. */
 export function listBackups(options: {
   connectionIds?: readonly string[] | undefined;
