@@ -113,6 +113,7 @@ export async function replaceKeys(replacing: Replacing, { mayEmpty }: { mayEmpty
     await untilFreed(first);
     await sendAll(replacing);
   }
+  await untilWritten(first);
   const end = await first.info();
   if (end.get("run_id") !== start.get("run_id"))
     throw new AppError("CONFLICT", `${first.address} was restarted while keys were replaced`, { fix: "Try again when it runs." });
@@ -123,6 +124,13 @@ export async function replaceKeys(replacing: Replacing, { mayEmpty }: { mayEmpty
     });
 }
 
+/** What was answered is in the server's file then, and a crash of it loses nothing of that. */
+async function untilWritten(client: RedisClient): Promise<void> {
+  const until = performance.now() + WRITTEN_WITHIN_MS;
+  while ((infoNumber(await client.info(), "aof_buffer_length") ?? 0) > 0 && performance.now() < until) await delay(20);
+}
+
+const WRITTEN_WITHIN_MS = 10_000;
 const FREED_WITHIN_MS = 20_000;
 
 /** UNLINK frees memory in the background. */

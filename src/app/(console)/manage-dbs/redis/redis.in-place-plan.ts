@@ -30,7 +30,8 @@ export function inPlacePlan(situation: InPlace): WayPlan {
       checkHalfDone(situation, places),
       await checkRoom(situation),
       ...checkMemory(situation, estimateBytes(situation.info, lives) ?? 0),
-      ...checkTracking(situation),
+      ...checkBlocked(situation),
+      ...checkPersistence(situation),
     ],
     steps: [
       {
@@ -91,7 +92,7 @@ async function checkRoom(situation: InPlace): Promise<Check> {
   return { result: needed === null ? "warn" : "pass", title: "Room for the safety copy", detail: words };
 }
 
-function checkTracking({ info }: InPlace): Check[] {
+function checkBlocked({ info }: InPlace): Check[] {
   const blocked = infoNumber(info, "blocked_clients") ?? 0;
   if (blocked === 0) return [];
   return [
@@ -101,4 +102,10 @@ function checkTracking({ info }: InPlace): Check[] {
       detail: `${formatCount(blocked)} clients wait for keys: they are served as soon as such a key is there, and what they take counts as missing.`,
     },
   ];
+}
+
+function checkPersistence({ info, connection }: InPlace): Check[] {
+  if (infoNumber(info, "aof_enabled") === 1) return [];
+  const detail = `${connection.address} keeps no log of its writes (appendonly): if it crashes between the restore and its next save, it comes back with what it saved last, perhaps half of either state. Undo then brings back exactly the state from before.`;
+  return [{ result: "warn", title: "Saves now and then", detail }];
 }
