@@ -1,6 +1,7 @@
 import "server-only";
 import { isAscii } from "node:buffer";
 import { decoderOf, encodingOf } from "@/app/(console)/manage-dbs/postgres/postgres.archive-encoding";
+import { assertPlainCopies } from "@/app/(console)/manage-dbs/postgres/postgres.archive-copies";
 import { AppError } from "@/server/errors";
 
 /**
@@ -185,6 +186,7 @@ export class ArchiveWalk {
     const decode = decoderOf(this.#encoding);
     for (const { entry, texts } of this.#foreign) Object.assign(entry, decodedTexts(texts, decode));
     this.#foreign = [];
+    assertPlainCopies(this.#pending?.entries ?? []);
     this.toc = this.#pending && { ...this.#pending, encoding: this.#encoding };
   }
 

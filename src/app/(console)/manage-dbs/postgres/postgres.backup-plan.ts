@@ -27,6 +27,8 @@ const Details = z.object({
   provider: z.string().nullable().default(null),
   locale: z.string().nullable().default(null),
   extensions: z.array(z.string()).default([]),
+  /** The name of a file that was made elsewhere. */
+  uploadedAs: z.string().nullable().default(null),
   roles: z
     .object({ owners: z.array(z.string()), rights: z.array(z.string()), policies: z.array(z.string()) })
     .default({ owners: [], rights: [], policies: [] }),
@@ -132,6 +134,7 @@ export async function planRestore(options: {
       tool,
       versionCheck(artefact.manifest, needs),
       rightsCheck(needs),
+      ...foreignChecks(toc, details, needs),
       ...extensionChecks(toc, needs),
       ...roleChecks(needs).map((check) => (live && check.result === "warn" ? ownersOrNothing(check) : check)),
       ...tablespaceChecks(needs),
@@ -283,6 +286,21 @@ function rightsCheck({ server }: RestoreNeeds): PlanCheck {
   if (server.in_recovery) return { result: "fail", title: "The server is a standby", detail: "Nothing can be written here; restore to the primary." };
   if (server.superuser || server.create_database) return { result: "pass", title: "The role may create databases", detail: server.role };
   return { result: "fail", title: "The role may not create databases", detail: `ALTER ROLE ${server.role} CREATEDB, or use another connection.` };
+}
+
+const RUNNING = ["FUNCTION", "PROCEDURE", "TRIGGER", "RULE", "EVENT TRIGGER"];
+
+/** What is ours was written from a database that ran the same SQL; of a file from elsewhere nobody knows. */
+function foreignChecks(toc: ArchiveToc, details: Details, { server }: RestoreNeeds): PlanCheck[] {
+  if (details.uploadedAs === null) return [];
+  const counts = RUNNING.map((kind) => ({ kind, count: toc.entries.filter((entry) => entry.kind === kind).length })).filter(({ count }) => count > 0);
+  const held = counts.map(({ kind, count }) => `${count} ${kind.toLowerCase()}${count === 1 ? "" : "s"}`).join(", ");
+  const who = server.superuser ? `${server.role}, a superuser, who may also read files and run programs there` : server.role;
+  const advice = server.superuser
+    ? "Restore it only if you trust who made it, or through a connection that is no superuser."
+    : "Restore it only if you trust who made it.";
+  const detail = `${held === "" ? "" : `It holds ${held}. `}What it creates runs on the server with the rights of ${who}. ${advice}`;
+  return [{ result: "warn", title: "Restoring runs the file's own SQL: it was made elsewhere", detail }];
 }
 
 function extensionChecks(toc: ArchiveToc, needs: RestoreNeeds): PlanCheck[] {

@@ -23,7 +23,9 @@ export async function describeArchive(file: { path: string; bytes: number }, con
   } catch (error) {
     if (!(error instanceof AppError) || (error.code !== "INTERNAL" && error.code !== "UNSUPPORTED")) throw error;
     throw new AppError("INVALID", error.message.replace("backup file", "file"), {
-      fix: error.code === "UNSUPPORTED" ? (error.fix ?? "Make it with pg_dump -Fc.") : "Copy it again, or make it again with pg_dump -Fc.",
+      fix: error.message.startsWith("The backup file is damaged")
+        ? "Copy it again, or make it again with pg_dump -Fc."
+        : (error.fix ?? "Make it with pg_dump -Fc."),
       ...(error.detail === undefined ? {} : { detail: error.detail }),
       cause: error,
     });

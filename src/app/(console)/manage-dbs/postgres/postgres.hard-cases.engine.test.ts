@@ -174,6 +174,47 @@ it("SQL that would run a program is taken by nobody", async () => {
   expect(existsSync(touched)).toBe(false);
 });
 
+it("an archive whose rows come by a statement of somebody's own is refused, and nothing of it runs", async () => {
+  const room = `t${"x".repeat(60)}`;
+  const crafted = await filled(
+    "pg_crafted",
+    `CREATE TABLE ${room} (v text); INSERT INTO ${room} VALUES ('a'); CREATE TABLE "odd ""(n)ame; é" ("a, b" int, c int)`,
+  );
+  const file = await backUp(crafted.connection);
+  const touched = `/tmp/${uniqueName("t")}`;
+  const plain = `COPY public.${room} (v) FROM stdin;\n`;
+  const bytes = (await readFile(file.path)).toString("latin1");
+  for (const statement of [`COPY public.${room} FROM PROGRAM 'touch ${touched}';`, `COPY t FROM PROGRAM 'touch ${touched}'; COPY "t" (v) FROM stdin;`]) {
+    const path = join(job.directory, "crafted.dump");
+    expect(bytes).toContain(plain);
+    const short = statement.replace(room, "t");
+    await writeFile(path, bytes.replace(plain, `${short.padEnd(plain.length - 1)}\n`), "latin1");
+    const artefact = await artefactAt(path, file.manifest);
+    await expect(engine.describe({ path, bytes: artefact.bytes }, job.context), short).rejects.toMatchObject({
+      code: "INVALID",
+      detail: short.padEnd(plain.length - 1) + "\n",
+    });
+    await expect(engine.verify(artefact, job.context), short).rejects.toMatchObject({ code: "INTERNAL" });
+    expect(await restored(artefact), short).toMatchObject({ code: "INTERNAL", message: expect.stringContaining("another statement than COPY") as string });
+  }
+  expect(existsSync(touched)).toBe(false);
+});
+
+it("of a file that was made elsewhere the plan says that its SQL runs, and as whom", async () => {
+  const active = await filled(
+    "pg_active",
+    `CREATE TABLE t (i int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()`,
+  );
+  const file = await backUp(active.connection);
+  const said = (plan: RestorePlan["checks"]) => plan.find((check) => check.title.startsWith("Restoring runs the file's own SQL"));
+  expect(said(await checks(file))).toBeUndefined();
+  const uploaded = { ...file, manifest: { ...file.manifest, details: { ...file.manifest.details, uploadedAs: "theirs.dump" } } };
+  expect(said(await checks(uploaded))).toMatchObject({
+    result: "warn",
+    detail: expect.stringMatching(/1 function, 1 trigger.* a superuser.* run programs/) as string,
+  });
+});
+
 describe("a table that somebody has locked", () => {
   const role = uniqueName("hasty");
   let locked: TestDatabase;
