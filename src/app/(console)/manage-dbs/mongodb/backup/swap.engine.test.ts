@@ -59,7 +59,16 @@ describe("replace, undo, redo, drop", () => {
     }
     const live = await catalogue(of.db);
 
+    const plan = RestorePlan.parse(await engine.plan(artefact, of.connection, { name: of.name, replace: true }, {}));
+    const isCollection = (object: { kind: string }) => object.kind !== "view";
+    const leaving = (Object.values(live) as { kind: string }[]).filter(isCollection).length;
+    const coming = artefact.manifest.objects.filter(isCollection).length;
+    const moment = plan.checks.find((check) => check.title === "The moment of the exchange");
+    expect(moment?.detail).toMatch(new RegExp(`^${leaving + coming} renames one after the other, in all about \\d+(?:\\.\\d)? m?s or less`));
+    expect(moment?.detail).toContain("They are no transaction");
+
     const done = await replace(of, artefact);
+    expect(done.job.lines.join("\n")).toMatch(/the exchange took \d/);
     expect(done.swapped?.place).toContain(of.name);
     expect(await catalogue(of.db)).toEqual(restored);
     expect((await asides(of.db)).every((name) => name.startsWith(`__before_${done.job.jobId}__`))).toBe(true);

@@ -11,6 +11,7 @@ import { settleMove } from "@/app/(console)/manage-dbs/mongodb/backup/swap-settl
 import { newClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
 import type { BackupEngine, Journal, Swap, Swapped } from "@/backups/engine";
+import { formatElapsed } from "@/lib/format";
 import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 
@@ -62,7 +63,9 @@ async function run(move: Move, { write, address }: { write: Journal; address: st
   const kept = otherSide(journal.to);
   await makeDurable(move);
   await write(journal);
+  const begun = performance.now();
   await moveTo(move, journal.to);
+  move.log(`the exchange took ${formatElapsed(performance.now() - begun)}`);
   await assertLive(move, journal.to);
   await write({ ...journal, phase: "done" });
   const asides = journal[kept].collections.map((entry) => entry.aside);
