@@ -29,7 +29,7 @@ export function inPlacePlan(situation: InPlace): WayPlan {
     checks: async () => [
       checkHalfDone(situation, places),
       await checkRoom(situation),
-      ...checkMemory(situation, estimateBytes(situation.info, lives) ?? 0),
+      ...checkMemory(situation, Math.max(0, (estimateBytes(situation.info, lives) ?? 0) - overheadBytes(situation))),
       ...checkBlocked(situation),
       ...checkPersistence(situation),
     ],
@@ -53,6 +53,15 @@ export function inPlacePlan(situation: InPlace): WayPlan {
       bytes: copyBytes(situation),
     },
   };
+}
+
+/** What the server holds of commands that are under way. */
+const UNDER_WAY_BYTES = 8 * 1024 * 1024;
+
+/** A snapshot makes the server keep a backlog for its replicas, and all that is written goes through it. */
+function overheadBytes({ info }: InPlace): number {
+  const backlog = infoNumber(info, "repl_backlog_size") ?? 0;
+  return UNDER_WAY_BYTES + Math.max(0, backlog - (infoNumber(info, "mem_replication_backlog") ?? 0));
 }
 
 const replaceWords = (situation: InPlace): string =>
