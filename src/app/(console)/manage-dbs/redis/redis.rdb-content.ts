@@ -11,6 +11,13 @@ export const RDB_FORMAT = "redis-rdb";
 /** The manifest's name of the function libraries, which belong to the server and to no logical database. */
 export const FUNCTIONS_OBJECT = "functions";
 
+const MARKER_NAMES = Object.values(MARKERS).map((name) => Buffer.from(name));
+const MARKER_LENGTHS: ReadonlySet<number> = new Set(MARKER_NAMES.map((name) => name.length));
+
+function isMarker(key: Buffer): boolean {
+  return MARKER_NAMES.some((name) => name.length === key.length && name.equals(key));
+}
+
 interface Tally {
   db: number;
   /** RDB type byte, and the type as the TYPE command names it. */
@@ -25,6 +32,7 @@ interface Tally {
 /** Counts an RDB as it is walked. */
 export class RdbCounter implements RdbVisitor {
   readonly wantsBodies = false;
+  readonly keyLengths = MARKER_LENGTHS;
   /** Logical databases that stand aside for a restore's undo: not what is backed up, though in the file. */
   readonly aside = new Set<number>();
   readonly #tallies = new Map<string, Tally>();
@@ -73,12 +81,6 @@ export function rdbObjects({ functions }: RdbFacts, counter: RdbCounter): Manife
   if (functions.length === 0) return objects;
   const functionBytes = functions.reduce((sum, source) => sum + source.length, 0);
   return [...objects, { name: FUNCTIONS_OBJECT, kind: "functions", count: functions.length, bytes: functionBytes, checksum: null }];
-}
-
-const MARKER_NAMES = Object.values(MARKERS).map((name) => Buffer.from(name));
-
-function isMarker(key: Buffer): boolean {
-  return MARKER_NAMES.some((name) => name.length === key.length && name.equals(key));
 }
 
 interface Walked {

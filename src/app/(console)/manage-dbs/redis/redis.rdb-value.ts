@@ -40,14 +40,15 @@ export class RdbValueWalker {
   skip = 0;
   /** Of a module's value: its type, nine bytes. */
   moduleId: Buffer | null = null;
-  #steps: number[] = [];
-  #times: number[] = [];
+  /** A stack of its own depth: an array that is emptied for every key would be allocated anew for every key. */
+  readonly #steps: number[] = [];
+  readonly #times: number[] = [];
+  #depth = 0;
   #streamVersion = 0;
 
   start(type: number, family: RdbFamily): void {
     this.moduleId = null;
-    this.#steps.length = 0;
-    this.#times.length = 0;
+    this.#depth = 0;
     switch (type) {
       case 1:
       case 2:
@@ -103,7 +104,7 @@ export class RdbValueWalker {
         this.skip -= passed;
         if (this.skip > 0) return false;
       }
-      const top = this.#steps.length - 1;
+      const top = this.#depth - 1;
       if (top < 0) return true;
       const isMade = (this.#times[top] ?? 0) === 0 ? this.#drop() : this.#make(cursor, top);
       if (!isMade) return false;
@@ -242,8 +243,9 @@ export class RdbValueWalker {
   }
 
   #add(step: number, times: number): void {
-    this.#steps.push(step);
-    this.#times.push(times);
+    this.#steps[this.#depth] = step;
+    this.#times[this.#depth] = times;
+    this.#depth += 1;
   }
 
   #once(top: number): true {
@@ -252,8 +254,7 @@ export class RdbValueWalker {
   }
 
   #drop(): true {
-    this.#steps.pop();
-    this.#times.pop();
+    this.#depth -= 1;
     return true;
   }
 }

@@ -160,6 +160,20 @@ describe("a walk", () => {
     expect(() => walkBytes(Buffer.concat([bytes, Buffer.from("*2\r\n$6\r\nSELECT\r\n")]))).toThrow(/append-only file/);
   });
 
+  it("looks at keys of the asked lengths only, and at all that are packed", () => {
+    // One byte, and 264 times the same again.
+    const packed = (control: number[]) => Buffer.concat([Buffer.of(0xc3), length(control.length), length(264 + 1), Buffer.from(control)]);
+    const sound = Buffer.concat([Buffer.of(0), packed([0, 97, 0xe0, 255, 0]), text("v")]);
+    const bytes = rdbOf([key(0, "ab", text("v")), key(0, "abc", text("v")), key(0, "abcd", text("v")), sound]);
+    const seen: string[] = [];
+    const walker = new RdbWalker({ wantsBodies: false, keyLengths: new Set([3]), leave: (entry) => void seen.push(entry.key.toString()) });
+    walker.push(bytes);
+    walker.end();
+    expect(seen).toEqual(["", "abc", "", "a".repeat(265)]);
+    const damaged = Buffer.concat([Buffer.of(0), packed([0, 97, 0xe0, 255, 9]), text("v")]);
+    expect(() => new RdbWalker({ wantsBodies: false, keyLengths: new Set([3]), leave: () => undefined }).push(rdbOf([damaged]))).toThrow(/packed string/);
+  });
+
   it("refuses lengths and parts that cannot be, and stores nothing for them", () => {
     const cases = [
       [key(0, "a", longLength(2n ** 60n))],

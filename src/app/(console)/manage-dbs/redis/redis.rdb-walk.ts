@@ -1,7 +1,7 @@
 import "server-only";
 import { AppError } from "@/server/errors";
 import { Crc64 } from "./redis.rdb-crc";
-import { damagedRdb, RdbCursor } from "./redis.rdb-cursor";
+import { damagedRdb, Encoding, RdbCursor } from "./redis.rdb-cursor";
 import { readString } from "./redis.rdb-string";
 import { MAGIC_BYTES, Opcode, rdbType, readMagic, typeName, type RdbMagic } from "./redis.rdb-types";
 import { RdbValueWalker } from "./redis.rdb-value";
@@ -23,6 +23,8 @@ export interface RdbEntry {
 export interface RdbVisitor {
   /** Whether values are wanted as well: without them a walk only counts their bytes. */
   wantsBodies: boolean;
+  /** Only keys of so many bytes are wanted: others come as empty ones, unless they are packed. A buffer for each of millions costs more than the walk. */
+  keyLengths?: ReadonlySet<number>;
   enter?(entry: RdbEntry): void;
   /** A piece of the value as DUMP has it behind the type byte. At least `more` bytes of it are still to come. */
   body?(piece: Buffer, more: number): void;
@@ -46,6 +48,7 @@ export interface RdbFacts {
 /** Redis's own limit of a string. */
 const NAME_BYTES_MAX = 512 * 1024 * 1024;
 const AUX_CHARACTERS = 200;
+const UNREAD = Buffer.alloc(0);
 const AUX_FIELDS_MAX = 1_000;
 const CHECKSUM_BYTES = 8;
 const FIRST_VERSION_WITH_CHECKSUM = 5;
@@ -268,7 +271,7 @@ export class RdbWalker {
   }
 
   #readName(): boolean {
-    const key = this.#takeString();
+    const key = this.#takeString(this.#visitor.keyLengths);
     if (!key) return false;
     const entry = this.#entry;
     entry.key = key;
@@ -317,8 +320,8 @@ export class RdbWalker {
     });
   }
 
-  /** A string whole, unpacked; null when bytes are missing. */
-  #takeString(): Buffer | null {
+  /** A string whole, unpacked, or empty when it is plain and has none of the lengths; null when bytes are missing. */
+  #takeString(lengths?: ReadonlySet<number>): Buffer | null {
     const cursor = this.#cursor;
     const from = cursor.at;
     if (!cursor.readStringStart()) return null;
@@ -327,6 +330,8 @@ export class RdbWalker {
     const end = start + cursor.length;
     if (end <= cursor.bytes.length) {
       cursor.at = end;
+      // What is packed is unpacked all the same: whether it can be is part of being whole.
+      if (lengths?.has(cursor.unpackedLength) === false && cursor.encoding !== Encoding.lzf) return UNREAD;
       return readString(cursor, cursor.bytes.subarray(start, end));
     }
     cursor.at = from;

@@ -89,7 +89,24 @@ interface Flow {
   context: JobContext;
 }
 
-/** Each chunk is walked before it is written; the server is read no faster than the disk takes it. */
+/** What comes is often a few kilobytes: gathered, because walking and writing each of them costs more than the bytes do. */
+const PIECE_BYTES = 64 * 1024;
+
+async function* inPieces(first: Buffer, chunks: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  let gathered: Buffer[] = [];
+  let bytes = 0;
+  for (let step: IteratorResult<Buffer> = { done: false, value: first }; !step.done; step = await chunks.next()) {
+    gathered.push(step.value);
+    bytes += step.value.length;
+    if (bytes < PIECE_BYTES) continue;
+    yield Buffer.concat(gathered, bytes);
+    gathered = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(gathered, bytes);
+}
+
+/** Each piece is walked before it is written; the server is read no faster than the disk takes it. */
 async function writeChunks({ first, chunks, output, context }: Flow): Promise<{ walker: RdbWalker; counter: RdbCounter }> {
   const counter = new RdbCounter();
   const walker = new RdbWalker(counter);
@@ -100,12 +117,12 @@ async function writeChunks({ first, chunks, output, context }: Flow): Promise<{ 
   output.on("error", () => undefined);
   let bytesDone = 0;
   try {
-    for (let step: IteratorResult<Buffer> = { done: false, value: first }; !step.done; step = await chunks.next()) {
+    for await (const piece of inPieces(first, chunks)) {
       throwIfCancelled(context.signal);
-      walker.push(step.value);
-      bytesDone += step.value.length;
+      walker.push(piece);
+      bytesDone += piece.length;
       context.progress({ itemsDone: walker.keys, bytesDone });
-      if (!output.write(step.value)) await Promise.race([once(output, "drain"), written]);
+      if (!output.write(piece)) await Promise.race([once(output, "drain"), written]);
     }
     walker.end();
     output.end();
