@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import type { Artefact, RestorePlan, RestoreTarget } from "@/backups/engine";
 import { liveName } from "@/backups/live-name";
 import { chosen } from "@/backups/restores.service";
-import { formatBytes, formatCounted } from "@/lib/format";
+import { formatBytes, formatCount, formatCounted } from "@/lib/format";
 import type { Connection } from "@/server/connection";
 import { dataDir, realPath } from "@/server/control-plane/database";
 import { AppError } from "@/server/errors";
@@ -49,12 +49,13 @@ async function planReplace(artefact: Artefact, connection: Connection, target: R
   const isConsole = isControlPlane(connection);
   const live = await liveObjects(connection, signal);
   const bytes = liveBytes(path);
+  const wait = waitOf(bytes + artefact.bytes);
   const shapes = { live: await shapeOf(connection, signal), backup: await withFile(artefact.path, (file) => shapeOf(file, signal)) };
   const checks = [
     ...nameChecks(connection, target),
     ...(await placeChecks(path)),
     await spaceCheck(artefact.bytes, path),
-    ...shapeChecks(shapes),
+    ...shapeChecks({ ...shapes, wait }),
     ...(await lockChecks(path, shapes.live)),
     ...violations(artefact),
     ...(isConsole ? await consoleChecks(artefact, connection, signal) : []),
@@ -70,7 +71,10 @@ async function planReplace(artefact: Artefact, connection: Connection, target: R
       { title: "Restore aside", detail: "copy the backup into the console's data directory" },
       { title: "Compare", detail: SAME_BYTES },
       ...(isConsole ? [consoleStep] : []),
-      { title: "Swap", detail: "lock the live file, keep an exact copy of it, write the restored content in one transaction, read it back" },
+      {
+        title: "Swap",
+        detail: "lock the live file, keep an exact copy of it, write the restored content in one transaction, read it back; writers wait " + wait,
+      },
     ],
     replaces: { place: path, items: live.objects.reduce((sum, object) => sum + (object.count ?? 0), 0), bytes, sessions: null },
     undo: { how: "the state from before is kept as a file in the console's data directory, and is put back the same way", bytes },
@@ -145,19 +149,30 @@ async function freeBytes(directory: string): Promise<number> {
   return bavail * bsize;
 }
 
-function shapeChecks({ live, backup }: { live: Shape; backup: Shape }): Check[] {
+/** Bytes a second that are copied aside and written under the lock: as measured where two cores had much else to do. */
+const LOCKED_BYTES_A_SECOND = 300e6;
+
+const SHORTER = "A program with a shorter busy timeout is told that the database is locked.";
+
+/** How long other programs cannot write, in words. */
+export function waitOf(bytes: number): string {
+  const seconds = Math.ceil(bytes / LOCKED_BYTES_A_SECOND);
+  return seconds <= 1 ? "less than a second" : `about ${formatCount(seconds)} s`;
+}
+
+function shapeChecks({ live, backup, wait }: { live: Shape; backup: Shape; wait: string }): Check[] {
   const isWal = live.journalMode === "wal";
   const checks: Check[] = [
     isWal
       ? {
           result: "pass",
           title: "Programs that have it open go on",
-          detail: "the file is in WAL mode: they see the new content with their next transaction; writes wait while it is written",
+          detail: `the file is in WAL mode: they see the new content with their next transaction; writers wait ${wait}. ${SHORTER}`,
         }
       : {
           result: "warn",
           title: "Open reads of other programs are waited for",
-          detail: `the file is in ${live.journalMode} mode: the swap waits 20 s for them, then it is refused and nothing is changed`,
+          detail: `the file is in ${live.journalMode} mode: the swap waits 20 s for them, then it is refused and nothing is changed. Readers and writers wait ${wait}. ${SHORTER}`,
         },
   ];
   if (live.pageSize !== backup.pageSize)

@@ -254,7 +254,7 @@ test("a damaged live file is replaced, and the damaged state is what undo puts b
   expect(integrityOf(path)).not.toBe("ok");
   const swap = await bench.replace(artefact, connection);
   expect(integrityOf(path)).toBe("ok");
-  expect(bench.lines.join("\n")).toContain("what is live now is damaged");
+  expect(bench.lines.join("\n")).toContain("what was live is damaged");
   expect(dumpOf(path)).toBe(dumpOf(artefact.path));
   await bench.dropKept(connection, swap);
 });

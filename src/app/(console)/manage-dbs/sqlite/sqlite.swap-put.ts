@@ -36,6 +36,8 @@ interface Work extends PutRequest {
   /** Hold writers off already while the copy is made: they were too fast once. */
   isHolding: boolean;
   heldMs: number;
+  /** Whether the copy aside has been read whole. */
+  isChecked: boolean;
 }
 
 /** @throws Error with SQLite's code: nothing is changed then, unless the read-back found the new content not to be right (SQLITE_CORRUPT). */
@@ -46,7 +48,7 @@ export async function put(request: PutRequest, report: Report): Promise<PutResul
   makePlain(from);
   fitPageSize(request, report);
   const source = new Database(from, { fileMustExist: true });
-  const work: Work = { ...request, source, report, copied: null, isHolding: false, heldMs: 0 };
+  const work: Work = { ...request, source, report, copied: null, isHolding: false, heldMs: 0, isChecked: false };
   try {
     if (carry) {
       attachLive(source, live);
@@ -55,6 +57,7 @@ export async function put(request: PutRequest, report: Report): Promise<PutResul
     const pages = await putWithin(work, Date.now() + waitMs);
     report.log("the new content is committed");
     readBack(work);
+    if (!work.isChecked) checkAside(work, aside);
     return { pages, keptBytes: statSync(aside).size, heldMs: work.heldMs };
   } finally {
     source.close();
@@ -78,6 +81,8 @@ async function attempt(work: Work): Promise<number> {
   const reader = new Database(work.live, { fileMustExist: true, timeout: 0 });
   try {
     const isWal = reader.pragma("journal_mode", { simple: true }) === "wal";
+    // A copy that others outran once is outrun again: then they are held off.
+    if (!isWal && work.copied !== null && !isCurrent(work)) work.isHolding = true;
     // In WAL mode readers go on under the writer's lock, so an exact copy can be made there; in rollback mode it must be made before.
     if (isWal ? work.copied === null && !work.isHolding : !isCurrent(work)) await copyUnlocked(work, reader, isWal);
     return await commit(work, reader, isWal);
@@ -117,8 +122,15 @@ async function copyUnlocked(work: Work, reader: Database.Database, isWal: boolea
   if (isWal) {
     // A version of this connection alone: the copy is checked against it by the same connection, under the lock.
     const stamp = dataVersion(reader);
-    const cookie = await copyAside(work, reader);
-    work.copied = { stamp, cookie };
+    // From one held read: others' writes do not make it begin again.
+    reader.exec("BEGIN");
+    try {
+      const cookie = await copyAside(work, reader);
+      checkAside(work, partialOf(work.aside));
+      work.copied = { stamp, cookie };
+    } finally {
+      reader.exec("COMMIT");
+    }
     return;
   }
   const holder = work.isHolding ? new Database(work.live, { fileMustExist: true, timeout: 0 }) : null;
@@ -128,6 +140,8 @@ async function copyUnlocked(work: Work, reader: Database.Database, isWal: boolea
     await nextTick(work.live);
     const stamp = fileStamp(work.live);
     const cookie = await copyAside(work, reader);
+    // While others are held off it is read when they may write again.
+    if (!holder) checkAside(work, partialOf(work.aside));
     work.copied = { stamp, cookie };
   } finally {
     holder?.close();
@@ -138,7 +152,7 @@ async function copyUnlocked(work: Work, reader: Database.Database, isWal: boolea
 const dataVersion = (reader: Database.Database): string => String(reader.pragma("data_version", { simple: true }));
 const cookieOf = (db: Database.Database): number => db.pragma("schema_version", { simple: true }) as number;
 
-/** Copies what is live into the partial file, reads the copy whole, and writes it to disk. @returns the live schema cookie */
+/** Copies what is live into the partial file, and writes it to disk. @returns the live schema cookie */
 async function copyAside(work: Work, reader: Database.Database): Promise<number> {
   const partial = partialOf(work.aside);
   rmSync(partial, { force: true });
@@ -151,17 +165,30 @@ async function copyAside(work: Work, reader: Database.Database): Promise<number>
     copy.pragma("journal_mode = DELETE");
     // A copy gets a cookie of its own; with that of the live file it tells later whether anything was put over it (sqlite.swap-which.ts).
     copy.pragma(`schema_version = ${cookie}`);
-    const problems = (copy.pragma("integrity_check(3)") as { integrity_check: string }[]).map((row) => row.integrity_check);
-    if (problems.join() !== "ok") work.report.log(`what is live now is damaged (${problems.join("; ")}); it is kept as it is`);
     const pages = copy.pragma("page_count", { simple: true }) as number;
     if (pages !== totalPages) throw coded("SQLITE_CORRUPT", `the copy has ${pages} pages, ${totalPages} were copied`);
-    work.report.log(`${pages} pages of what is live now are copied aside and read back: ${problems.join() === "ok" ? "integrity_check ok" : "damaged"}`);
+    work.report.log(`${pages} pages of what is live now are copied aside`);
   } finally {
     copy.close();
   }
   chmodSync(partial, 0o600);
   syncPath(partial);
+  work.isChecked = false;
   return cookie;
+}
+
+/** Reads the copy of what is live whole. What is damaged is kept as it is: undo puts back what was there. */
+function checkAside(work: Work, path: string): void {
+  const copy = new Database(path, { readonly: true, fileMustExist: true });
+  try {
+    const problems = (copy.pragma("integrity_check(3)") as { integrity_check: string }[]).map((row) => row.integrity_check).join("; ");
+    work.report.log(
+      problems === "ok" ? "the copy of what was live is read back: integrity_check ok" : `what was live is damaged (${problems}); it is kept as it is`,
+    );
+  } finally {
+    copy.close();
+  }
+  work.isChecked = true;
 }
 
 /** @returns pages committed; 0 when the lock could not be had */
@@ -216,8 +243,10 @@ function readBack({ live, copied, report, waitMs }: Work): void {
     const problems = (db.pragma("integrity_check(3)") as { integrity_check: string }[]).map((row) => row.integrity_check);
     if (problems.join() !== "ok") throw coded("SQLITE_CORRUPT", `read back from the live file: ${problems.join("; ")}`);
     report.log("read back from the live file: integrity_check ok");
-    // SQLite's commits in WAL mode reach the disk with the next checkpoint; a busy one still syncs the log.
+    // SQLite's commits in WAL mode reach the disk with the next checkpoint; a busy one still syncs the log. First the one that lets others
+    // write meanwhile: what is left for the one that does not is little.
     db.pragma("busy_timeout = 200");
+    db.pragma("wal_checkpoint(PASSIVE)");
     db.pragma("wal_checkpoint(TRUNCATE)");
   } finally {
     db.close();
