@@ -12,6 +12,7 @@ import { dumpOf, integrityOf, restoreBench } from "./sqlite.test-restores";
 
 const bench = await restoreBench();
 const { engine } = bench;
+const { waitOf } = await import("./sqlite.plan");
 afterAll(() => bench.remove());
 
 const described = (path: string) => {
@@ -232,7 +233,9 @@ describe("a file that is none, or not whole", () => {
       expect(await words(longer)).toMatch(/^INVALID: Something else follows the database/);
     }
     // Room that a program has asked for in advance.
-    expect(await words(file("roomy", Buffer.concat([readFileSync(path), Buffer.alloc(65_536)])))).toBe("taken");
+    const roomy = await described(file("roomy", Buffer.concat([readFileSync(path), Buffer.alloc(65_536)])));
+    expect(roomy.skipped).toEqual([{ name: "65536 bytes after the end of the database", reason: expect.stringContaining("zeros") as string }]);
+    expect(bench.lines.join("\n")).toContain("65536 bytes after the end of the database are ignored");
     const broken = readFileSync(path);
     broken.fill(0xee, 4096 * 20, 4096 * 20 + 200);
     expect(await words(file("broken", broken))).toMatch(/^INVALID: The SQLite file cannot be read whole/);
@@ -289,6 +292,9 @@ test("a plan to replace says how the two differ", async () => {
   const warned = plan.checks.filter(({ result }) => result === "warn").map(({ title }) => title);
   expect(warned.join("; ")).toMatch(/Pages of 8192.*UTF-16le.*another program.*another schema version/);
   expect(plan.checks.filter(({ result }) => result === "fail")).toEqual([]);
+  expect(plan.checks.find(({ title }) => title.includes("go on"))?.detail).toContain("writers wait less than a second");
+  expect(plan.steps.find(({ title }) => title === "Swap")?.detail).toMatch(/writers wait less than a second$/);
+  expect([0, 301e6, 1_026e6, 900e9].map(waitOf)).toEqual(["less than a second", "about 2 s", "about 4 s", "about 3,000 s"]);
   const wrong = await engine.plan(artefact, connection, { name: "elsewhere.sqlite", replace: true }, {});
   expect(wrong.checks.find(({ result }) => result === "fail")?.detail).toContain(`the right name is ${name}`);
   await expect(engine.stage(artefact, connection, { name: "elsewhere.sqlite", replace: true }, bench.newContext())).rejects.toMatchObject({ code: "INVALID" });

@@ -2,7 +2,7 @@ import "server-only";
 /** A SQLite file that was made elsewhere: recognised by its content, read whole, and described as a backup of ours would be. */
 import { lstat, open } from "node:fs/promises";
 import type { BackupEngine, JobContext, ManifestContent } from "@/backups/engine";
-import { AppError, isAbort } from "@/server/errors";
+import { AppError, isAbort, throwIfCancelled } from "@/server/errors";
 import { checkFile, type Checked, type Header, headerOf, withFile } from "./sqlite.check";
 import { sqliteObjects } from "./sqlite.client";
 import { isThere } from "./sqlite.files";
@@ -14,7 +14,7 @@ export const describe: NonNullable<BackupEngine["describe"]> = async ({ path, by
   const header = await recognise(path);
   if (header.pages > 0 && header.pages * header.pageSize > bytes)
     throw invalid("The file is cut", "Send it again, whole.", `its header says ${header.pages} pages of ${header.pageSize} bytes, it has ${bytes} bytes`);
-  if (!header.isWal && header.pages > 0) await assertNothingAfter(path, header.pages * header.pageSize);
+  if (!header.isWal && header.pages > 0 && header.pages * header.pageSize < bytes) await assertZerosAfter(path, header.pages * header.pageSize, context);
   const checked = await read(path, header, context);
   const version = await libraryVersion(path, context);
   return contentOf({ path, bytes, header, checked, version, hasLog: await isThere(`${path}-wal`) }, context);
@@ -41,13 +41,14 @@ async function recognise(path: string): Promise<Header> {
 const PIECE_BYTES = 1 << 20;
 
 /** SQLite reads no further than its last page. Zeros there are room that a program has asked for; anything else is not of the database. */
-async function assertNothingAfter(path: string, end: number): Promise<void> {
+async function assertZerosAfter(path: string, end: number, context: JobContext): Promise<void> {
   const file = await open(path, "r");
   try {
     const piece = Buffer.alloc(PIECE_BYTES);
     for (let at = end; ; at += PIECE_BYTES) {
       const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, at);
       if (bytesRead === 0) return;
+      throwIfCancelled(context.signal);
       if (piece.subarray(0, bytesRead).some((byte) => byte !== 0))
         throw invalid("Something else follows the database in this file", WHOLE, `its header says that it ends after ${end} bytes`);
     }
@@ -120,6 +121,12 @@ interface Described {
 function contentOf({ bytes, header, checked, version, hasLog }: Described, context: JobContext): ManifestContent {
   const lacksLog = header.isWal && !hasLog;
   const skipped: ManifestContent["skipped"] = [];
+  const after = header.pages > 0 ? bytes - header.pages * header.pageSize : 0;
+  if (after > 0) {
+    const what = header.isWal ? "the header says that the database ends before them" : "zeros, room that a program asked for";
+    skipped.push({ name: `${after} bytes after the end of the database`, reason: `SQLite does not read them: ${what}` });
+    context.log(`${after} bytes after the end of the database are ignored: ${what}`);
+  }
   if (lacksLog) {
     skipped.push({ name: "-wal", reason: "the file is in WAL mode and came without its -wal: what was written last may be missing" });
     context.log("the file is in WAL mode and came without its -wal: what was written last may be missing");
