@@ -1,13 +1,18 @@
 /** Restores that replace live data key by key, where databases cannot be exchanged: round trips, undo, redo, drop, and the plan. */
+import { once } from "node:events";
 import { existsSync, readdirSync, statSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { RestorePlan, type Artefact } from "@/backups/engine";
+import { RestorePlan, type Artefact, type Swap } from "@/backups/engine";
+import { testConnection } from "@/test/connections";
 import { temporaryControlPlane } from "@/test/control-plane";
 import { redisBackup } from "./redis.backup";
+import { POINTS } from "./redis.swap-points";
 import { testJob, writeArtefact, writePortableArtefact, writeSnapshotArtefact, type TestDir } from "./redis.test-artefact";
 import { awkwardKeys, contentsOf, populate, valuesOf } from "./redis.test-seed";
 import { startRedis, type TestRedis } from "./redis.test-server";
+import { slowProxy } from "./redis.test-proxy";
 import { startServer } from "./redis.test-suite";
 import { assertUntouched, backupOf, failsOf, planFor, REPLACE, replaceInPlace, withServer } from "./redis.test-swap";
 
@@ -32,6 +37,9 @@ describe.each(Object.entries(formats))("a restore in place of a backup, %s,", (n
   it("is undone, done again and dropped, every key equal", async () => {
     const live = server.driver();
     await awkwardKeys(live);
+    // More than a portable backup writes, or a restore sends, in one part.
+    for (const type of ["rpush", "sadd"] as const) await live[type](`big ${type}`, ...Array.from({ length: 60_000 }, (_, index) => `element ${index}`));
+    await live.pexpireat("big sadd", 4_102_444_800_000);
     const artefact = await write(server.connection, join(dir.path, `awkward ${name}`));
     const [backedUp, values] = [await contentsOf(live), await valuesOf(live)];
     await live.del("list", "", "soon");
@@ -71,6 +79,79 @@ describe.each(Object.entries(formats))("a restore in place of a backup, %s,", (n
     expect(await contentsOf(live)).toEqual(afterwards);
     await expect(restore.exchange()).rejects.toMatchObject({ code: "CONFLICT", message: expect.stringContaining("is gone") });
     expect(await redisBackup.settle(server.connection, restore.swap, testJob())).toBe("restored");
+  });
+});
+
+describe("what is put back", () => {
+  let artefact: Artefact;
+  beforeAll(async () => {
+    artefact = await backupOf(Object.fromEntries(Array.from({ length: 700 }, (_, index) => [`key:${index}`, "restored"])), join(dir.path, "many.jsonl.gz"));
+  });
+
+  it("is all of it, also where the server came back with nothing or with something older", () =>
+    withServer(["--databases", "1"], async (own) => {
+      for (const [point, isSaved] of [
+        ["journaled", false],
+        ["keys replaced", false],
+        ["keys replaced", true],
+        ["counted", true],
+      ] as const) {
+        await own.driver().flushall();
+        await populate(own.driver(), 40);
+        await own.driver().set("live", "1", "PXAT", 4_102_444_800_999);
+        const before = await contentsOf(own.driver());
+        const swap: Swap = { jobId: testJob().jobId, target: "0", record: {} };
+        const staged = await redisBackup.stage(artefact, own.connection, REPLACE, testJob(swap.jobId));
+        POINTS.reached = async (name) => {
+          if (name !== point) return;
+          // The writer of the snapshot may not have ended yet. What is in the file then is half of both.
+          if (isSaved) await expect.poll(() => own.driver().info("persistence")).toContain("rdb_bgsave_in_progress:0");
+          if (isSaved) await own.driver().save();
+          own.process.kill("SIGKILL");
+          if (own.process.exitCode === null && own.process.signalCode === null) await once(own.process, "exit");
+        };
+        await expect(staged.swap?.(async (record) => void (swap.record = record))).rejects.toMatchObject({ code: "UNREACHABLE" });
+        POINTS.reached = null;
+        await own.restart();
+        expect(await contentsOf(own.driver()), point).not.toEqual(before);
+        expect(await redisBackup.settle(own.connection, swap, testJob())).toBe("before");
+        expect(await contentsOf(own.driver()), point).toEqual(before);
+        await redisBackup.dropKept(own.connection, swap, testJob());
+        await rm(join(own.dir, "dump.rdb"), { force: true });
+        expect(kept()).toEqual([]);
+      }
+    }));
+
+  it("stays, when something that was on its way arrives late", async () => {
+    await server.driver().set("key:1", "live");
+    const before = await contentsOf(server.driver());
+    const proxy = await slowProxy(server.port);
+    const connection = testConnection("redis", `redis://127.0.0.1:${proxy.port}`, { name: "slow" });
+    const swap: Swap = { jobId: testJob().jobId, target: "0", record: {} };
+    const staged = await redisBackup.stage(artefact, connection, REPLACE, testJob(swap.jobId));
+    POINTS.reached = async (name) => {
+      if (name === "keys replaced") proxy.hold();
+    };
+    await expect(staged.swap?.(async (record) => void (swap.record = record))).rejects.toMatchObject({ code: "UNREACHABLE" });
+    POINTS.reached = null;
+    expect(await redisBackup.settle(connection, swap, testJob())).toBe("before");
+    expect(await contentsOf(server.driver())).toEqual(before);
+    expect(await proxy.release()).toBeGreaterThan(0);
+    expect(await contentsOf(server.driver())).toEqual(before);
+    await redisBackup.dropKept(connection, swap, testJob());
+    await proxy.stop();
+  });
+
+  it("is never put into another server than it came from", async () => {
+    await server.driver().set("key:1", "live");
+    const restore = await replaceInPlace(server.connection, artefact);
+    const elsewhere = { ...source.connection, id: server.connection.id };
+    for (const attempt of [
+      () => redisBackup.settle(elsewhere, restore.swap, testJob()),
+      () => redisBackup.exchange(elsewhere, restore.swap, { journal: async () => undefined, context: testJob() }),
+    ])
+      await expect(attempt()).rejects.toMatchObject({ code: "CONFLICT", message: expect.stringContaining("The connection opens") });
+    await restore.drop();
   });
 });
 
