@@ -94,7 +94,7 @@ describe("what is put back", () => {
         ["journaled", false],
         ["keys replaced", false],
         ["keys replaced", true],
-        ["counted", true],
+        ["others removed", true],
       ] as const) {
         await own.driver().flushall();
         await populate(own.driver(), 40);
