@@ -11,10 +11,7 @@ import { PORTABLE_FORMAT } from "./redis.portable-format";
 import { FUNCTIONS_OBJECT, RDB_FORMAT } from "./redis.rdb-content";
 import { RdbWalker } from "./redis.rdb-walk";
 
-interface Asked extends Pick<RestoreTarget, "replace" | "objects"> {
-  /** Live keys are replaced one by one: there is no one step that the functions could come with. */
-  isInPlace?: boolean;
-}
+type Asked = Pick<RestoreTarget, "replace" | "objects">;
 
 /**
  * Function libraries belong to the whole server. A restore into a new place adds those it lacks when it is kept, and never changes
@@ -46,7 +43,7 @@ export async function stageFunctions(artefact: Artefact, target: Asked, client: 
   const live = await readLibraries(client);
   if (typeof live === "string") return { ...NONE, skipped: [skip([...sources.keys()], live)] };
   const found = compareNames(sources, live);
-  const refused = target.replace ? (target.isInPlace ? ONLY_SWAP : await whyNotSwapped(client, { sources, live })) : null;
+  const refused = target.replace ? await whyNotSwapped(client, { sources, live }) : null;
   const leftOut = refused === null ? (target.replace ? [] : found.replaced) : [...found.added, ...found.replaced];
   const reason = refused ?? "the server has other code under the same name";
   const loaded = [...sources].filter(([name]) => !target.replace && found.added.includes(name)).map(([, source]) => source);
@@ -60,8 +57,6 @@ export async function stageFunctions(artefact: Artefact, target: Asked, client: 
     load: (loader) => loadAll(loader, loaded),
   };
 }
-
-const ONLY_SWAP = "keys are replaced one by one here, and functions come only with an exchange of databases; add them with FUNCTION LOAD afterwards";
 
 function compareNames(sources: Libraries, live: Libraries): Pick<StagedFunctions, "added" | "replaced" | "same" | "others"> {
   const names = [...sources.keys()];
@@ -88,8 +83,8 @@ export async function checkFunctions(artefact: Artefact, target: Asked, client: 
   if (objects.length + skipped.length + added.length + replaced.length + same.length === 0) return [];
   const words = [
     ...(same.length > 0 ? [`${names(same)} on the server already`] : []),
-    ...(added.length > 0 ? [`${names(added)} will be ${target.replace ? "added with the swap" : "loaded when everything else is restored"}`] : []),
-    ...(replaced.length > 0 ? [`${names(replaced)} will be replaced with the swap: the server has other code under the same name`] : []),
+    ...(added.length > 0 ? [`${names(added)} will be ${target.replace ? "added" : "loaded when everything else is restored"}`] : []),
+    ...(replaced.length > 0 ? [`${names(replaced)} will be replaced: the server has other code under the same name`] : []),
     ...(target.replace && others.length > 0 ? [`${names(others)} not in the backup, left alone`] : []),
     ...skipped.map(({ reason }) => `left out: ${reason}`),
   ];

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AppError } from "@/server/errors";
 import { formatBytes } from "@/lib/format";
 import type { CommandLine, RedisClient } from "./redis.client";
+import { errorWord, redisError } from "./redis.errors";
 import {
   byName,
   isSameSet,
@@ -84,9 +85,8 @@ export async function settleLibraries(
   const isOther = isSameSet(found, unpacked(kept[live === "restored" ? "before" : "restored"]));
   if (!isOther) return log("the function libraries were changed by somebody else meanwhile, and stay as they are");
   const [reply] = await client.run([await replaceLibraries(client, unpacked(kept[live]))]);
-  log(
-    reply instanceof Error
-      ? `the server does not take the function libraries that belong to it: ${reply.message}`
-      : "the function libraries were put to the same side",
-  );
+  if (!(reply instanceof Error)) return log("the function libraries were put to the same side");
+  // A server that is full, or cannot save, takes them later; what it does not take as code it never will.
+  if (errorWord(reply) !== "ERR") throw redisError(reply, { address: client.address, doing: "put the function libraries to the same side" });
+  log(`the server does not take the function libraries that belong to it: ${reply.message}`);
 }

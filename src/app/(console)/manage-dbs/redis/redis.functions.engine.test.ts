@@ -192,6 +192,9 @@ describe("an exchange with functions", () => {
     // As if the server had refused just them.
     await target.driver().call("FUNCTION", "FLUSH");
     await load(target, BEFORE);
+    await target.driver().config("SET", "maxmemory", "1kb");
+    await expect(redisBackup.settle(target.connection, swap, job)).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+    await target.driver().config("SET", "maxmemory", "0");
     for (let time = 0; time < 2; time++) {
       expect(await redisBackup.settle(target.connection, swap, job)).toBe("restored");
       expect(await codesOf(target)).toEqual(codes(AFTER));
