@@ -24,26 +24,46 @@ afterAll(async () => {
   await bench.remove();
 });
 
-test("F31: a writer every few milliseconds: the backup ends, and is one consistent state", async () => {
+/** Transactions that a writer has counted in the database itself. */
+function movesIn(path: string): number {
+  const db = new Database(path, { readonly: true });
+  try {
+    return db.prepare("SELECT n FROM moves").pluck().get() as number;
+  } finally {
+    db.close();
+  }
+}
+
+test("F28, F31: a writer every few milliseconds: the backup ends, and is one consistent state", async () => {
   const { path, connection } = bench.live((db) => {
     db.pragma("journal_mode = WAL");
-    db.exec("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER); CREATE TABLE filler (x)");
+    db.exec("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER); CREATE TABLE filler (x); CREATE TABLE moves (n); INSERT INTO moves VALUES (0)");
     db.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO accounts SELECT i, 100 FROM n");
     db.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) INSERT INTO filler SELECT randomblob(1000) FROM n");
   });
   const source = `const db = new (require("better-sqlite3"))(process.argv[1], { timeout: 5000 });
     const move = db.prepare("UPDATE accounts SET balance = balance + ? WHERE id = ?");
-    const both = db.transaction((a, b) => { move.run(-7, a); move.run(7, b); });
+    const count = db.prepare("UPDATE moves SET n = n + 1");
+    const both = db.transaction((a, b) => { move.run(-7, a); count.run(); move.run(7, b); });
     setInterval(() => both(1 + Math.floor(Math.random() * 100), 1 + Math.floor(Math.random() * 100)), 3);
     console.log("ready");`;
   const writer = spawn(process.execPath, ["-e", source, path], { stdio: ["ignore", "pipe", "inherit"] });
   try {
     await new Promise((resolve) => writer.stdout.once("data", resolve));
-    const artefact = await bench.backUp(connection);
-    const copy = new Database(artefact.path, { readonly: true });
-    expect(copy.prepare("SELECT sum(balance) FROM accounts").pluck().get()).toBe(10_000);
-    copy.close();
-    expect(integrityOf(artefact.path)).toBe("ok");
+    let writtenMeanwhile = 0;
+    for (let round = 0; round < 3 || (writtenMeanwhile === 0 && round < 100); round += 1) {
+      const before = movesIn(path);
+      const artefact = await bench.backUp(connection);
+      const after = movesIn(path);
+      writtenMeanwhile += after - before;
+      const copy = new Database(artefact.path, { readonly: true });
+      expect(copy.prepare("SELECT sum(balance) FROM accounts").pluck().get()).toBe(10_000);
+      copy.close();
+      expect(movesIn(artefact.path)).toBeGreaterThanOrEqual(before);
+      expect(movesIn(artefact.path)).toBeLessThanOrEqual(after);
+      expect(integrityOf(artefact.path)).toBe("ok");
+    }
+    expect(writtenMeanwhile).toBeGreaterThan(0);
   } finally {
     writer.kill("SIGKILL");
   }

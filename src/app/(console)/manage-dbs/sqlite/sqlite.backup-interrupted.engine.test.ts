@@ -29,27 +29,41 @@ async function whileRunning(source: string, args: string[], work: () => Promise<
   }
 }
 
-test("F31: rollback mode, a writer every few milliseconds: the backup ends, and is one state", async () => {
+test("F28, F31: rollback mode, a writer every few milliseconds: the backup ends, and is one state", async () => {
   // The two accounts lie at the two ends of the file.
   const { path, connection } = bench.live((db) => {
     db.exec("CREATE TABLE here (balance INTEGER); INSERT INTO here VALUES (5000)");
     fill(db, 12_000);
-    db.exec("CREATE TABLE there (balance INTEGER); INSERT INTO there VALUES (5000)");
+    db.exec("CREATE TABLE there (balance INTEGER); INSERT INTO there VALUES (5000); CREATE TABLE moves (n); INSERT INTO moves VALUES (0)");
   });
+  const movesIn = (file: string): number => {
+    const db = new Database(file, { readonly: true, timeout: 10_000 });
+    try {
+      return db.prepare("SELECT n FROM moves").pluck().get() as number;
+    } finally {
+      db.close();
+    }
+  };
   const source = `const db = new (require("better-sqlite3"))(process.argv[1], { timeout: 30000 });
     const [from, to] = [db.prepare("UPDATE here SET balance = balance - 7"), db.prepare("UPDATE there SET balance = balance + 7")];
-    const both = db.transaction(() => { from.run(); to.run(); });
+    const count = db.prepare("UPDATE moves SET n = n + 1");
+    const both = db.transaction(() => { from.run(); count.run(); to.run(); });
     setInterval(both, 2);
     console.log("ready");`;
   await whileRunning(source, [path], async () => {
-    for (let round = 0; round < 3; round += 1) {
+    let writtenMeanwhile = 0;
+    for (let round = 0; round < 3 || (writtenMeanwhile === 0 && round < 50); round += 1) {
+      const before = movesIn(path);
       const artefact = await bench.backUp(connection);
+      writtenMeanwhile += movesIn(path) - before;
+      expect(movesIn(artefact.path)).toBeGreaterThanOrEqual(before);
       const found = await bench.engine.verify(artefact, bench.newContext());
       expect(found.objects).toEqual(artefact.manifest.objects.map(({ name, count }) => ({ name, count })));
       const copy = new Database(artefact.path, { readonly: true });
       expect(copy.prepare("SELECT here.balance + there.balance FROM here, there").pluck().get()).toBe(10_000);
       copy.close();
     }
+    expect(writtenMeanwhile).toBeGreaterThan(0);
   });
 }, 240_000);
 
