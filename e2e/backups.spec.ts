@@ -69,6 +69,7 @@ test("F19: a backup goes on when the browser is closed; another one finds it run
   await expect(page.getByRole("region", { name: "Backing up now" })).toBeVisible();
   const { backups } = await rest<{ backups: { id: string; jobId: string; state: string }[] }>("GET", `/postgres/backups?connection=${connection}`);
   const running = backups.find(({ state }) => state === "running");
+  expect(running, "it runs").toBeDefined();
   await page.close();
 
   const context = await browser.newContext({ baseURL: target.baseURL });
