@@ -1,9 +1,11 @@
 /** Restores by several pg_restore processes: as whole as by one, ended as quickly, and what only goes in order is restored in order. */
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { stagingName } from "@/app/(console)/manage-dbs/postgres/postgres.aside-names";
 import { makePostgresBackup } from "@/app/(console)/manage-dbs/postgres/postgres.backup";
 import { close } from "@/app/(console)/manage-dbs/postgres/postgres.client";
+import { killedConsole } from "@/app/(console)/manage-dbs/postgres/postgres.test-console";
 import { asSuperuser, dropDatabase, makeDatabase, type TestDatabase } from "@/app/(console)/manage-dbs/postgres/postgres.test-database";
 import { dumpText } from "@/app/(console)/manage-dbs/postgres/postgres.test-everything";
 import { artefactAt, makeJob, makeSink, type TestJob } from "@/app/(console)/manage-dbs/postgres/postgres.test-job";
@@ -71,6 +73,27 @@ it("a cancel ends all of them and their sessions, and removes the database", asy
     await expect(running).rejects.toMatchObject({ code: "CANCELLED" });
     expect(await left(attempt.context.jobId)).toEqual([]);
     await vi.waitUntil(() => processesFor(name) === "", { timeout: 30_000, interval: 20 });
+  } finally {
+    await dropDatabase(name);
+    await attempt.remove();
+  }
+});
+
+it("kill -9 of the console in the middle leaves no process, session or database after the sweep", async () => {
+  const attempt = await makeJob();
+  const { jobId } = attempt.context;
+  const target = origin.name;
+  const name = stagingName(target, jobId);
+  try {
+    const { path, manifest } = artefact;
+    const places = { scratchDir: attempt.directory, journal: join(attempt.directory, "journal.json"), toolsDir: testServers.postgresBinDir };
+    expect(await killedConsole({ path, manifest, url: origin.url, target, jobId, ...places, dieAt: "staging", exchange: null })).toBe("SIGKILL");
+    expect(await left(jobId)).toEqual([[name]]);
+    await engine.sweep(origin.connection, { jobId, target });
+    expect(await left(jobId)).toEqual([]);
+    await vi.waitUntil(() => processesFor(name) === "", { timeout: 30_000, interval: 20 });
+    expect(await asSuperuser(`SELECT pid FROM pg_stat_activity WHERE datname = '${name}'`)).toEqual([]);
+    expect(await origin.run("SELECT count(*) FROM third")).toEqual([["55000"]]);
   } finally {
     await dropDatabase(name);
     await attempt.remove();
