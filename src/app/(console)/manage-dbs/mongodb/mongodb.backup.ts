@@ -6,6 +6,7 @@ import { FORMAT_EXTENSIONS } from "@/app/(console)/manage-dbs/mongodb/backup/for
 import { peekCollection } from "@/app/(console)/manage-dbs/mongodb/backup/peek";
 import { planRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-plan";
 import { stageRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-stage";
+import { readBackWhileWriting } from "@/app/(console)/manage-dbs/mongodb/backup/read-back";
 import { removeStaged } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
 import { dropKeptSwap, exchangeSwap, settleSwap } from "@/app/(console)/manage-dbs/mongodb/backup/swap";
 import { newClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
@@ -17,6 +18,7 @@ export const mongodbBackup: BackupEngine = {
   extension: ".archive.gz",
   extensions: FORMAT_EXTENSIONS,
   write: writeBackup,
+  readBackWhileWriting,
   verify: verifyBackup,
   plan: planRestore,
   stage: stageRestore,

@@ -21,6 +21,7 @@ import {
   uuidOf,
 } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
 import { ARCHIVE_FORMAT } from "@/app/(console)/manage-dbs/mongodb/backup/formats";
+import { READ_BACK, ReadBack } from "@/app/(console)/manage-dbs/mongodb/backup/read-back";
 import { assertSameProcess, processOf } from "@/app/(console)/manage-dbs/mongodb/backup/same-server";
 import { newClient, requireDatabase } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { toAppError } from "@/app/(console)/manage-dbs/mongodb/mongodb.errors";
@@ -116,7 +117,14 @@ async function writeDatabase(run: { client: MongoClient; database: string; sink:
     report: (namespace) => written.push(namespace),
   });
   const gzip = createGzip({ level: GZIP_LEVEL, chunkSize: CHUNK_BYTES });
-  await pipeline(Readable.from(archive, { objectMode: false, highWaterMark: CHUNK_BYTES * 4 }), gzip, sink.stream(), { signal: context.signal });
+  const readBack = new ReadBack(context.signal);
+  try {
+    const plain = Readable.from(archive, { objectMode: false, highWaterMark: CHUNK_BYTES * 4 });
+    await pipeline(plain, gzip, (source: AsyncIterable<Buffer>) => readBack.through(source), sink.stream(), { signal: context.signal });
+    await readBack.assertSame(written);
+  } finally {
+    readBack.abandon();
+  }
   await assertStillThere(db, listed);
   await assertSameProcess(client, process, { fix: "Start the backup again." });
   await session?.endSession();
@@ -136,6 +144,7 @@ async function writeDatabase(run: { client: MongoClient; database: string; sink:
     details: {
       database,
       mongoVersion: server.mongoVersion,
+      ...READ_BACK,
       indexes: Object.fromEntries(listed.map((entry) => [entry.name, entry.indexes.length])),
       ...(session ? {} : { consistencyReason: reason }),
     },
