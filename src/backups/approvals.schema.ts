@@ -7,6 +7,8 @@ export const Approval = z.object({
   /** "rule off": to end the two-person rule of the connection. */
   kind: z.enum(["restore", "rule off"]),
   backupId: z.string().nullable(),
+  /** The other database that the backup is a copy of; null when it is one of what the connection opens. */
+  copyOf: z.string().nullable(),
   /** What is replaced; also what an approver types. */
   target: z.string(),
   /** Null: everything. */

@@ -7,12 +7,13 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Approval } from "@/backups/approvals.schema";
 import type { RestoreTarget } from "@/backups/engine";
 import { liveName } from "@/backups/live-name";
-import { isSamePlace, type Place, placeOf, readPlace } from "@/backups/place";
+import { isSamePlace, type Place, placeOf, placeText, readPlace } from "@/backups/place";
+import { isFromElsewhere } from "@/backups/taken-from";
 import type { Principal } from "@/server/auth/principal";
 import type { Connection } from "@/server/connection";
 import { connectionById } from "@/server/connections";
 import * as repo from "@/server/control-plane/approvals.repo";
-import type { BackupRow } from "@/server/control-plane/backups.repo";
+import { type BackupRow, findBackup } from "@/server/control-plane/backups.repo";
 import { deleteSetting, settingsOf, writeSetting } from "@/server/control-plane/settings.repo";
 import { findUser } from "@/server/control-plane/users.repo";
 import { AppError } from "@/server/errors";
@@ -189,6 +190,7 @@ export async function view(row: Row, principal: Principal): Promise<Approval> {
     connectionId: row.connection_id,
     kind: row.kind,
     backupId: row.backup_id,
+    copyOf: isOpen(state) ? await copyOf(row) : null,
     target: row.target,
     objects: row.objects === null ? null : (JSON.parse(row.objects) as string[]),
     requestedBy: row.requested_by_name,
@@ -201,6 +203,17 @@ export async function view(row: Row, principal: Principal): Promise<Approval> {
     isMine: row.requested_by === principal.userId,
     mayDecide: state === "waiting" && (await cannotApprove(row, principal)) === null,
   };
+}
+
+const isOpen = (state: Approval["state"]): boolean => state === "waiting" || state === "approved";
+
+/** Who agrees has to know that what comes is another database. */
+async function copyOf(row: Row): Promise<string | null> {
+  const place = row.backup_id === null ? null : ((await findBackup(row.backup_id))?.place ?? null);
+  const connection = await connectionById(row.connection_id).catch(() => null);
+  if (place === null || connection === null || !(await isFromElsewhere({ place }, connection))) return null;
+  const taken = readPlace(place);
+  return taken === null ? null : placeText(taken);
 }
 
 /** Why this person may not approve; null when they may. */

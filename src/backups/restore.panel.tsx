@@ -14,6 +14,7 @@ import { QueryError } from "@/components/query-error";
 import { ShellCrumbs } from "@/components/shell/app-shell";
 import { Button, ButtonLink } from "@/components/ui/button";
 import { EnvironmentLabel, type Environment } from "@/components/ui/badge";
+import { Note } from "@/components/ui/note";
 import { PageHeader } from "@/components/ui/page-header";
 import { RelativeTime } from "@/components/ui/relative-time";
 import { LinesSkeleton } from "@/components/ui/skeleton";
@@ -163,6 +164,11 @@ function Preparation(props: RestorePanelProps & { backup: BackupDetail; onStarte
     <>
       <Body step={step}>
         <Head backup={backup} environment={environment} target={step === 0 ? "" : target} step={step} />
+        {backup.isElsewhere ? (
+          <Note tone="amber" title="This backup is a copy of another database.">
+            It was taken from {backup.takenFrom}, which {connection} does not open any more{live ? `: it opens ${live.address} now` : ""}.
+          </Note>
+        ) : null}
         {step === 0 ? (
           <RestoreTarget
             engine={engine}

@@ -50,6 +50,7 @@ export function WaitingApprovals({ engine, connection, environment }: WaitingApp
                   <p className="font-medium break-words">{wordsOf(approval)}</p>
                   <p className="text-12 break-words text-fg-2">
                     {approval.backupId === null ? null : <>from {approval.backupId}, </>}
+                    {approval.copyOf === null ? null : <b className="text-amber-text">a copy of another database, {approval.copyOf}, </b>}
                     {approval.objects === null ? null : <>{formatCounted(approval.objects.length, { one: "object", many: "objects" })} only, </>}
                     asked <RelativeTime time={approval.requestedAt} show="moment" inSentence />, ends <RelativeTime time={approval.expiresAt} />
                   </p>
@@ -94,7 +95,8 @@ export function WaitingApprovals({ engine, connection, environment }: WaitingApp
         >
           <p>
             {wordsOf(asked.approval)}
-            {asked.approval.backupId === null ? "" : ` from the backup ${asked.approval.backupId}`}.{" "}
+            {asked.approval.backupId === null ? "" : ` from the backup ${asked.approval.backupId}`}
+            {asked.approval.copyOf === null ? "" : `, which is a copy of another database: ${asked.approval.copyOf}`}.{" "}
             {asked.approval.kind === "restore"
               ? "You agree to just this; they then start it, and it can be undone for 24 hours."
               : "After that one person alone may replace what is live here."}

@@ -138,6 +138,18 @@ describe("a connection that opens another database under its old name", () => {
       expect(first?.detail).toContain(after);
     }
 
+    // Who is to agree reads it, too.
+    await caller.sqlite.approvals.require({ connection: "shop", required: true });
+    const { approval } = await caller.sqlite.backups.restore({
+      connection: "shop",
+      id: old.id,
+      target: "after.sqlite",
+      replace: true,
+      confirm: "after.sqlite",
+    });
+    expect(approval).toMatchObject({ state: "waiting", copyOf: before });
+    await controlPlane().deleteFrom("settings").where("key", "like", "two persons%").execute();
+
     // What is said of this database, and what is kept of it, is not said by the other's copies.
     expect(await codeOf(removeBackup(mine.id))).toBe("CONFLICT");
     await controlPlane().updateTable("backups").set({ schedule_id: "s" }).where("connection_id", "=", "sqlite/shop").execute();
