@@ -120,10 +120,25 @@ beforeAll(async () => {
 test("the plan says what goes back, who loses what, and what stays as it is", async () => {
   const late = await addPerson("admin");
   await updateUser(late.id, { name: "Ada Late" });
+  await controlPlane()
+    .insertInto("api_tokens")
+    .values({
+      id: "late-token",
+      user_id: admin,
+      name: "deploy",
+      token_hash: "x",
+      created_at: new Date().toISOString(),
+      expires_at: null,
+      revoked_at: null,
+      last_used_at: null,
+    })
+    .execute();
   const { artefact } = await storedArtefact(backup);
   const plan = await engine.plan(artefact, plane, { name: "control-plane", replace: true }, {});
   const words = plan.checks.map(({ result, title, detail }) => `${result}: ${title}: ${detail}`).join("\n");
   expect(words).toContain("warn: 1 person is not in the backup: Ada Late");
+  expect(words).toContain("warn: 1 API token stops working: deploy: made since the backup");
+  expect(words).toContain("stays signed in, also when that was after the backup");
   expect(words).not.toContain("fail");
   expect(plan.replaces).toMatchObject({ place: controlPlanePath(), sessions: null });
   expect(plan.undo?.bytes).toBeGreaterThan(0);
@@ -139,6 +154,8 @@ test("the plan says what goes back, who loses what, and what stays as it is", as
 
 test("a restore goes back for people and connections, and not for the log, jobs, backups and kept states; undo brings all back", async () => {
   await revokeSession(revoked, new Date().toISOString());
+  const signedInSince = await openSession(admin);
+  const ofNobody = await openSession((await addPerson("viewer")).id);
   await addConnection({ engine: "sqlite", name: "of-now", environment: "staging", url: shop.file, database: null, tlsCa: null }, "test");
   await updateUser(admin, { name: "Renamed since" });
   for (let row = 0; row < 300; row += 1) void audit(`since the backup ${row}`);
@@ -176,6 +193,9 @@ test("a restore goes back for people and connections, and not for the log, jobs,
   // Signed in still, as the person of that time; the revoked session stays revoked.
   expect(await findSession(adminSession)).toMatchObject({ revoked_at: null, role: "admin" });
   expect((await findSession(revoked))?.revoked_at).not.toBeNull();
+  expect(await findSession(signedInSince)).toMatchObject({ revoked_at: null });
+  expect(await findSession(ofNobody)).toBeUndefined();
+  const signedInAfter = await openSession(admin);
   expect(await countAudit()).toBeGreaterThanOrEqual(auditBefore + during);
   expect(await verifyAudit()).toMatchObject({ ok: true, problem: null });
   expect((await backupOf(plane.id, second.backupId)).state).toBe("complete");
@@ -191,6 +211,11 @@ test("a restore goes back for people and connections, and not for the log, jobs,
   expect(undone).toMatchObject({ state: "succeeded", error: null });
   expect((await getConnection("sqlite", "of-now")).url.reveal()).toBe(shop.file);
   expect((await findUser(admin))?.name).toBe("Renamed since");
+  // Nobody is signed out by the undo, nor signed in again by it; the jobs of both are told by the log of each.
+  for (const session of [adminSession, signedInSince, signedInAfter]) expect(await findSession(session)).toMatchObject({ revoked_at: null });
+  expect((await findSession(revoked))?.revoked_at).not.toBeNull();
+  expect(await findSession(ofNobody)).toBeUndefined();
+  for (const id of [job.id, undone.id]) expect((await listLines(id, 0, 500)).map(({ text }) => text).join("\n")).toContain("read back from the live file");
   expect(await verifyAudit()).toMatchObject({ ok: true, problem: null });
   expect(await countAudit()).toBeGreaterThan(auditBefore + during);
   expect((await findJob(job.id))?.state).toBe("succeeded");

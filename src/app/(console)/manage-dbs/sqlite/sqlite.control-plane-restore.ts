@@ -56,6 +56,7 @@ export async function consoleChecks(artefact: Artefact, live: Connection, signal
     if (unknown.length > 0)
       return [{ result: "fail", title: "The backup is of a newer console", detail: `this one does not know ${unknown.map(({ name }) => name).join(", ")}` }];
     const people = "SELECT id, name, role, disabled FROM users";
+    const tokens = "SELECT id, name FROM api_tokens WHERE revoked_at IS NULL";
     const sealed = await read<Sealed>("SELECT id, address, secret FROM connections");
     return [
       {
@@ -63,10 +64,33 @@ export async function consoleChecks(artefact: Artefact, live: Connection, signal
         title: "The console goes on",
         detail: `${migrations.length} of ${Object.keys(MIGRATIONS).length} migrations are in the backup; the rest is applied to the copy`,
       },
+      ...tokenChecks({ before: await sqliteObjects<Token>(live, tokens, [], signal), after: await read<Token>(tokens) }),
       ...peopleChecks({ before: await sqliteObjects<Person>(live, people, [], signal), after: await read<Person>(people) }),
       ...keyChecks(sealed),
     ];
   });
+}
+
+interface Token {
+  id: string;
+  name: string;
+}
+
+/** Tokens made since the backup are not in it. */
+function tokenChecks({ before, after }: { before: Token[]; after: Token[] }): Check[] {
+  const known = new Set(after.map(({ id }) => id));
+  const gone = before.filter(({ id }) => !known.has(id));
+  if (gone.length === 0) return [];
+  return [
+    {
+      result: "warn",
+      title: `${formatCounted(gone.length, { one: "API token stops", many: "API tokens stop" })} working`,
+      detail: `${gone
+        .slice(0, 5)
+        .map(({ name }) => name)
+        .join(", ")}: made since the backup; undo brings them back`,
+    },
+  ];
 }
 
 function peopleChecks({ before, after }: { before: Person[]; after: Person[] }): Check[] {
@@ -105,7 +129,8 @@ function peopleChecks({ before, after }: { before: Person[]; after: Person[] }):
   checks.push({
     result: "warn",
     title: "Passwords and rights are those of the backup",
-    detail: "who is signed in now and is in the backup stays signed in, with the rights of that time",
+    detail:
+      "who is signed in now and is in the backup stays signed in, also when that was after the backup, with the rights of that time; undo leaves them signed in too",
   });
   return checks;
 }
