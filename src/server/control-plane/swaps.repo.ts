@@ -14,10 +14,12 @@ export async function journalSwap(row: Insertable<SwapsTable>): Promise<void> {
     .execute();
 }
 
+/** When nothing is kept any more its record is of no use, and may be big: whole function libraries stand in it. */
 export async function updateSwap(id: string, change: Updateable<SwapsTable>): Promise<void> {
+  const ended = change.state === "dropped" ? { record: "{}" } : {};
   await controlPlane()
     .updateTable("swaps")
-    .set({ ...change, changed_at: new Date().toISOString() })
+    .set({ ...change, ...ended, changed_at: new Date().toISOString() })
     .where("id", "=", id)
     .execute();
 }

@@ -76,7 +76,7 @@ test("a restore is undone, done again, and what it kept is dropped", async () =>
   expect(await change(startUndo, job.id)).toMatchObject({ state: "succeeded" });
   expect(await contentsOf(server.driver())).toEqual(restored);
   expect(await change(startDrop, job.id)).toMatchObject({ state: "succeeded" });
-  expect(await swapOf(connection.id, job.id)).toMatchObject({ state: "dropped" });
+  expect(await swapOf(connection.id, job.id)).toMatchObject({ state: "dropped", record: "{}" });
   expect(await filledDatabases(server)).toEqual({ databases: [0], markers: 0 });
 });
 
