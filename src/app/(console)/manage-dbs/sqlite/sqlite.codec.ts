@@ -8,6 +8,9 @@ import { AppError } from "@/server/errors";
 import { LIMITS } from "@/server/limits";
 import type { z } from "zod";
 
+/** SQLite reads a value whole to give its beginning: of a larger one only the size is shown. */
+const READ_FOR_PREFIX_MAX = 16 << 20;
+
 /**
  * The three expressions of one column. Text travels as bytes so that nothing is repaired on the way; `prefix` bounds it.
  * @param prefix bytes of text or blob that are read; null reads the whole value
@@ -15,10 +18,14 @@ import type { z } from "zod";
 export function cellExpressions(column: QuotedIdentifier, prefix: number | null = LIMITS.cellPrefix): string {
   const bytes = `CAST(${column} AS BLOB)`;
   if (prefix === null) return `typeof(${column}), CASE typeof(${column}) WHEN 'text' THEN ${bytes} ELSE ${column} END, NULL`;
+  const isLarge = `octet_length(${column}) > ${Math.max(READ_FOR_PREFIX_MAX, prefix * 8)}`;
+  // Sizes come from the record's header; the length of text is counted, where that is quick.
+  const length = `CASE WHEN ${isLarge} THEN octet_length(${column}) ELSE length(${column}) END`;
   return [
     `typeof(${column})`,
-    `CASE typeof(${column}) WHEN 'text' THEN substr(${bytes}, 1, ${prefix}) WHEN 'blob' THEN substr(${column}, 1, ${prefix}) ELSE ${column} END`,
-    `CASE WHEN typeof(${column}) IN ('text', 'blob') AND length(${bytes}) > ${prefix} THEN length(${column}) END`,
+    `CASE typeof(${column}) WHEN 'text' THEN CASE WHEN ${isLarge} THEN NULL ELSE substr(${bytes}, 1, ${prefix}) END
+      WHEN 'blob' THEN CASE WHEN ${isLarge} THEN NULL ELSE substr(${column}, 1, ${prefix}) END ELSE ${column} END`,
+    `CASE WHEN typeof(${column}) IN ('text', 'blob') AND octet_length(${column}) > ${prefix} THEN ${length} END`,
   ].join(", ");
 }
 

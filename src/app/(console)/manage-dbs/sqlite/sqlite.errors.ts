@@ -19,6 +19,11 @@ export function sqliteError(error: unknown, path: string): AppError {
     return new AppError("UNREACHABLE", `${file} is damaged`, { ...options, fix: "Restore a backup beside it and compare." });
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED"))
     return new AppError("CONFLICT", `${file} is locked by another program`, { ...options, fix: "Wait until its transaction has ended, then try again." });
+  if (code === "SQLITE_TOOBIG")
+    return new AppError("LIMIT_EXCEEDED", `${file} holds a value of more than 512 MiB, or a row of more than 1 GB: the console cannot read it`, {
+      ...options,
+      fix: "Leave its column out of filters and exports; a backup holds it all the same.",
+    });
   if (code === "SQLITE_FULL" || code === "ENOSPC")
     return new AppError("LIMIT_EXCEEDED", "No space left on the disk", { ...options, fix: "Free space and try again." });
   if (code.startsWith("SQLITE_READONLY")) return new AppError("READ_ONLY", `${file} is open for reading only`, options);

@@ -2,6 +2,7 @@ import "server-only";
 /** The first rows of a table or view of a backup, straight from its file. */
 import type { BackupEngine, Peek } from "@/backups/engine";
 import { controlPlanePath } from "@/server/control-plane/database";
+import { formatBytes } from "@/lib/format";
 import { AppError } from "@/server/errors";
 import { quoteIdentifier } from "@/sql/identifiers";
 import type { Connection } from "@/server/connection";
@@ -91,6 +92,8 @@ async function holdsConsole(file: Connection, signal: AbortSignal | undefined): 
 /** NULL as null, bytes as x'..'; at most 500 characters. */
 function shown(cell: WireCell): string | null {
   if (cell === null) return null;
+  // Of what is too large to be read for its beginning only the size is known.
+  if (cell.text === "" && cell.length !== undefined) return `${formatBytes(cell.length)}, not shown`;
   const isBytes = cell.storage === "blob";
   const text = isBytes ? `x'${cell.text}'` : cell.text;
   return cut(text, cell.length !== undefined);
