@@ -41,6 +41,29 @@ it.for(["a.b", "system.js", "rows"])("a collection %s that appears before its ow
   expect((await db.listCollections({}, { nameOnly: true }).toArray()).map((entry) => entry.name)).toEqual([name]);
 });
 
+it("a collection that appears in the very moment its own is made is left alone", async () => {
+  // Both are made under their own names at once, on the servers that have them.
+  const name = refused.has("system.js") ? "a.b" : "system.js";
+  const proxy = await cuttingProxy(testServers.mongodb);
+  try {
+    const { name: target, db } = database("taken");
+    let isTaken = false;
+    proxy.alter = async (command, message) => {
+      if (command !== "create" || isTaken || !message.includes(`create\0${String.fromCharCode(name.length + 1)}\0\0\0${name}\0`, 0, "latin1")) return;
+      isTaken = true;
+      await db.collection<{ _id: string }>(name).insertOne({ _id: "theirs" });
+    };
+    const through = testConnection("mongodb", proxy.url, { name: uniqueName("through") });
+    const staging = mongodbBackup.stage(artefact, through, { name: target }, testJob());
+    await expect(staging).rejects.toMatchObject({ code: "CONFLICT", message: expect.stringContaining("appeared") as string });
+    expect(isTaken).toBe(true);
+    expect(await db.collection<{ _id: string }>(name).find().toArray()).toEqual([{ _id: "theirs" }]);
+    expect((await db.listCollections({}, { nameOnly: true }).toArray()).map((entry) => entry.name)).toEqual([name]);
+  } finally {
+    proxy.close();
+  }
+});
+
 it("a collection that appears under a view's name is left alone", async ({ skip }) => {
   skip(!keepsViews, "this server keeps no views");
   const { name: target, db } = database("taken");

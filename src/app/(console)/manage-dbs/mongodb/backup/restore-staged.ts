@@ -67,10 +67,15 @@ export class Journal {
     // Asked first: newer servers take a second creation with the same options for done.
     if (await optionsOf(this.db, name)) throw appeared(name);
     await this.note([{ _id: name, stagedName: name, uuid: null, made: false }]);
-    try {
-      await make();
-    } catch (error) {
-      if (!(error instanceof MongoServerError && error.code === NAMESPACE_EXISTS)) throw error;
+    const isTaken = await make().then(
+      // And somebody may have been quicker since: what was made just now has nothing in it.
+      async () => !(await holdsNothing(this.db, name)),
+      (error: unknown) => {
+        if (error instanceof MongoServerError && error.code === NAMESPACE_EXISTS) return true;
+        throw error;
+      },
+    );
+    if (isTaken) {
       await this.collection.deleteOne({ _id: name });
       throw appeared(name);
     }
