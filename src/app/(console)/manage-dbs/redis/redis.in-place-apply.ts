@@ -35,7 +35,7 @@ export interface Survey {
   /** Of what goes in. */
   counts: TypeCounts;
   expired: TypeCounts;
-  /** Names of the first part of the keys that go in, by database. */
+  /** Names of the first part of the keys that go in, by database; let go when the others are removed. */
   names: Names;
   parts: number;
 }
@@ -146,6 +146,7 @@ async function removeOthers({ source, survey, clients }: Replacing): Promise<voi
       const own = names.get(db);
       if (own) await unlinkEach(client, (key) => own.lacks(key));
     }
+    names.clear();
   }
 }
 
