@@ -1,4 +1,4 @@
-/** The names of collections that a restore keeps beside the live ones: all carry the job's id, and none is an ordinary collection. */
+/** The names of collections that a restore keeps aside: all carry the job's id, and none is an ordinary collection. */
 
 export const stagingPrefix = (jobId: string): string => `__restore_${jobId}__`;
 export const keptPrefix = (jobId: string): string => `__before_${jobId}__`;

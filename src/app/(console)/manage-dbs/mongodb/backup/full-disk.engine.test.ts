@@ -4,23 +4,22 @@ import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
-import { BSON, type Db, MongoClient } from "mongodb";
+import { BSON, type Db } from "mongodb";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { writeArchive } from "@/app/(console)/manage-dbs/mongodb/archive/archive-writer";
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
-import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
-import { artefactAt, emptyManifest, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { artefactAt, emptyManifest, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
-import { type OwnServer, ownServer } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-server";
+import type { OwnServer } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-server";
 import { asides, catalogue, rows } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
+import { startOwnSuite } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
 import type { Artefact } from "@/backups/engine";
 import type { AppError } from "@/server/errors";
 import { testConnection } from "@/test/connections";
 import { smallDisk } from "@/test/small-disk";
 
-const directory = await testDirectory();
-const server = await ownServer(directory.path("data"));
+const { directory, server, withDatabase } = await startOwnSuite();
 const disk = server && smallDisk(directory.path("data"), 64);
 const name = "cramped";
 /** Megabytes of its disk. */
@@ -30,23 +29,13 @@ let isStarted = false;
 afterAll(async () => {
   await server?.kill();
   disk?.remove();
-  await closeAll();
-  await directory.remove();
 });
 
 describe.skipIf(disk === null)("on a server with a small disk", () => {
   const own = server as OwnServer;
   const connection = testConnection("mongodb", own?.url ?? "mongodb://none/", { database: name, name });
 
-  /** With a client that knows nothing of a server before. */
-  async function onServer<T>(work: (db: Db) => Promise<T>, of = name): Promise<T> {
-    const client = new MongoClient(own.url, { serverSelectionTimeoutMS: 5_000 });
-    try {
-      return await work(client.db(of));
-    } finally {
-      await client.close();
-    }
-  }
+  const onServer = <T>(work: (db: Db) => Promise<T>, of = name): Promise<T> => withDatabase(work, { name: of });
 
   it.each([{ name: "cramped_new" }, { name, replace: true }])("a restore that does not fit fails, and with more room all is as it was: %j", async (target) => {
     if (!isStarted) await own.start();
@@ -63,7 +52,7 @@ describe.skipIf(disk === null)("on a server with a small disk", () => {
     // A server that cannot even remove any more is said to have kept it, and how that is called.
     if ((outcome as AppError).code === "CONFLICT") expect((outcome as AppError).fix).toContain(`__restore_${job.jobId}__`);
     await own.kill();
-    room *= 4;
+    room += 48;
     disk?.resize(room);
     await own.start();
     await mongodbBackup.sweep(connection, { jobId: job.jobId, target: target.name });

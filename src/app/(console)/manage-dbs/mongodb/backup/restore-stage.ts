@@ -30,7 +30,7 @@ import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 
 /**
- * Restores an archive under names that carry the job's id: into a database that has nothing in it, or beside the collections it is to
+ * Restores an archive under names that carry the job's id: into a database that has nothing in it, or aside in the one whose collections it is to
  * replace. On failure nothing is left.
  */
 export async function stageRestore(artefact: Artefact, connection: Connection, target: RestoreTarget, context: JobContext): Promise<Staged> {

@@ -1,22 +1,18 @@
 /** Users who may do less than a backup or a restore needs: said which right is missing, nothing written, nothing left. */
-import { mkdirSync } from "node:fs";
-
-import { type Db, MongoClient } from "mongodb";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Db } from "mongodb";
+import { beforeAll, describe, expect, it } from "vitest";
 
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
-import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
-import { artefactAt, emptyManifest, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { artefactAt, emptyManifest, sinkAt, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { cuttingProxy } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-proxy";
-import { type OwnServer, ownServer } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-server";
+import type { OwnServer } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-server";
 import { asides, catalogue, rows, testJournal } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
+import { startOwnSuite } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
 import type { Artefact } from "@/backups/engine";
 import { testConnection } from "@/test/connections";
 
-const directory = await testDirectory();
-mkdirSync(directory.path("data"));
-const server = await ownServer(directory.path("data"));
+const { directory, server, withDatabase } = await startOwnSuite();
 const name = "guarded";
 const password = "tern-on-the-harbour";
 let artefact: Artefact;
@@ -32,25 +28,12 @@ const USERS = {
 } as const;
 type User = keyof typeof USERS;
 
-afterAll(async () => {
-  await server?.kill();
-  await closeAll();
-  await directory.remove();
-});
-
 describe.skipIf(server === null)("on a server that keeps roles,", () => {
   const own = server as OwnServer;
   const urlOf = (user: User, of = own.url) => of.replace("//", `//${user}:${password}@`);
   const as = (user: User, of?: string) => testConnection("mongodb", urlOf(user, of), { database: name, name: `${user} ${of ?? ""}` });
 
-  async function administer<T>(work: (db: Db) => Promise<T>, url = urlOf("administrator")): Promise<T> {
-    const client = new MongoClient(url);
-    try {
-      return await work(client.db(name));
-    } finally {
-      await client.close();
-    }
-  }
+  const administer = <T>(work: (db: Db) => Promise<T>, url = urlOf("administrator")): Promise<T> => withDatabase(work, { name, url });
 
   beforeAll(async () => {
     await own.start();

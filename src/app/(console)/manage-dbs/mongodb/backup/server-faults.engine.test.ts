@@ -1,32 +1,22 @@
 /** The server goes down and comes back while a backup reads or a restore writes, or another becomes primary: never a mix that looks whole. */
-import { mkdirSync } from "node:fs";
-
-import { type Db, MongoClient } from "mongodb";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Db } from "mongodb";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
-import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
-import { artefactAt, emptyManifest, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { artefactAt, emptyManifest, sinkAt, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { type CuttingProxy, cuttingProxy } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-proxy";
-import { type OwnServer, ownServer } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-server";
+import type { OwnServer } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-server";
 import { asides, catalogue, rows } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
+import { startOwnSuite } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
 import type { Artefact } from "@/backups/engine";
 import { testConnection } from "@/test/connections";
 
-const directory = await testDirectory();
-mkdirSync(directory.path("data"));
-const server = await ownServer(directory.path("data"));
+const { directory, server, withDatabase } = await startOwnSuite();
 const name = "faults";
 let proxy: CuttingProxy;
 let artefact: Artefact;
 let live: Record<string, unknown>;
-
-afterAll(async () => {
-  await server?.kill();
-  await closeAll();
-  await directory.remove();
-});
 
 describe.skipIf(server === null)("a server of its own", () => {
   const own = server as OwnServer;
@@ -52,15 +42,7 @@ describe.skipIf(server === null)("a server of its own", () => {
 
   const through = () => testConnection("mongodb", proxy.url, { database: name, name: `through ${proxy.url}` });
 
-  /** With a client that knows nothing of a server before. */
-  async function onServer<T>(work: (db: Db) => Promise<T>, of = name): Promise<T> {
-    const client = new MongoClient(own.url);
-    try {
-      return await work(client.db(of));
-    } finally {
-      await client.close();
-    }
-  }
+  const onServer = <T>(work: (db: Db) => Promise<T>, of = name): Promise<T> => withDatabase(work, { name: of });
 
   async function restart(): Promise<void> {
     await own.kill();
