@@ -35,7 +35,12 @@ interface ClientOptions {
   /** Per command; absent for jobs, which only demand that something arrives every `silenceMs`. */
   commandTimeoutMs?: number;
   silenceMs?: number;
+  /** As the server lists it. */
+  name?: string;
 }
+
+/** What the console's connections are called on a server, or begin with. */
+export const CLIENT_NAME = "foundry-console";
 
 const CLIENTS = Symbol.for("foundry-console.redis.clients");
 const CLIENTS_PER_CONNECTION_MAX = 32;
@@ -74,8 +79,8 @@ export function redisClient(connection: Connection, db = 0): RedisClient {
 }
 
 /** A client of its own for a job: `using` closes it. Big values may take their time as long as bytes keep coming. */
-export function openJobClient(connection: Connection, db: number, options: { silenceMs?: number } = {}): RedisClient & Disposable {
-  const client = createClient(connection, { db, silenceMs: options.silenceMs ?? JOB_SILENCE_MS });
+export function openJobClient(connection: Connection, db: number, options: { silenceMs?: number; name?: string } = {}): RedisClient & Disposable {
+  const client = createClient(connection, { silenceMs: JOB_SILENCE_MS, ...options, db });
   return { ...client, [Symbol.dispose]: () => client.close() };
 }
 
@@ -192,7 +197,7 @@ async function connect(connection: Connection, options: ClientOptions): Promise<
       link,
       [
         ["SELECT", options.db],
-        ["CLIENT", "SETNAME", "foundry-console"],
+        ["CLIENT", "SETNAME", options.name ?? CLIENT_NAME],
         ["CLIENT", "NO-TOUCH", "ON"],
       ],
       { address, timeoutMs: options.commandTimeoutMs },

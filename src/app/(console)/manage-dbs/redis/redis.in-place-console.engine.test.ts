@@ -128,13 +128,6 @@ test("what fails when the journal says that it is done is taken back by an excha
   await expectNothingChanged(job.id);
 });
 
-test("a connection that breaks is put back over another one", async () => {
-  atTime("keys replaced", () => server.driver().call("CLIENT", "KILL", "TYPE", "normal"));
-  const job = await restore();
-  expect(job).toMatchObject({ state: "failed", error: expect.stringContaining("UNREACHABLE") });
-  await expectNothingChanged(job.id);
-});
-
 const usedMemory = async () => Number(/used_memory:(\d+)/.exec(await server.driver().info("memory"))?.[1]);
 
 test("a server that has no room for the rest gets its state back, by giving everything else free first", async () => {

@@ -5,7 +5,7 @@ import type { Connection } from "@/server/connection";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { countedObjects } from "./redis.backup-read";
 import { readBulkLimit } from "./redis.backup-send";
-import { openJobClient, type RedisClient } from "./redis.client";
+import { CLIENT_NAME, openJobClient, type CommandLine, type RedisClient } from "./redis.client";
 import { stageFunctions } from "./redis.functions-restore";
 import { firstLibraries, KeptLibraries, libraryCommands, nextLibraries, settleLibraries } from "./redis.functions-swap";
 import { redisError } from "./redis.errors";
@@ -46,9 +46,6 @@ const InPlaceState = z.object({
   /** Safety copies by what they hold, of those that were ever made. */
   copies: z.object({ before: KeptCopy.optional(), restored: KeptCopy.optional() }),
   functions: KeptLibraries.nullable(),
-  /** Of the connections that replace keys: what they sent may be on its way when the console dies. */
-  clientIds: z.array(z.string()),
-  runId: z.string().nullable(),
 });
 type InPlaceState = z.infer<typeof InPlaceState>;
 
@@ -77,7 +74,7 @@ interface Restore {
 /** Reads the backup, and copies the live state: that is all that stands aside. */
 export async function stageInPlace(restore: Restore): Promise<Staged> {
   const { artefact, connection, context, databases } = restore;
-  using clients = openClients(connection, databases);
+  using clients = openClients(connection, { databases, jobId: context.jobId });
   await assertWritable(clients);
   const nowMs = await serverTimeMs(clients.first);
   const source: Source = { artefact, databases, nowMs };
@@ -97,7 +94,7 @@ export async function stageInPlace(restore: Restore): Promise<Staged> {
     skipped: [...expired, ...functions.skipped],
     keep: cannotStay,
     async swap(journal) {
-      using own = openClients(connection, databases);
+      using own = openClients(connection, { databases, jobId: context.jobId });
       await assertWritable(own);
       const begin = async (): Promise<Begun> => ({
         way: "in place",
@@ -106,7 +103,6 @@ export async function stageInPlace(restore: Restore): Promise<Staged> {
         goal: "restored",
         copies: { before },
         functions: await firstLibraries(own.first, functions.toSwap),
-        ...(await moment(own)),
       });
       return await exchangeJournaled({ connection, jobId: context.jobId, clients: own, source, survey, journal, context, begin });
     },
@@ -129,7 +125,7 @@ export async function exchangeInPlace(connection: Connection, swap: Swap, { jour
   const kept = state.copies[goal];
   if (!kept || !(await hasCopy(jobId, goal)))
     throw new AppError("CONFLICT", `${copyPath(jobId, goal)} is gone: nothing is kept of this restore any more`, { fix: "Restore a backup instead." });
-  using clients = openClients(connection, state.databases);
+  using clients = openClients(connection, { databases: state.databases, jobId });
   await assertWritable(clients);
   // From here on a copy of what is live is no reason to put it back.
   if (!state.isDone) await journal(asRecord({ ...state, goal: live, isDone: true }));
@@ -144,7 +140,6 @@ export async function exchangeInPlace(connection: Connection, swap: Swap, { jour
     goal,
     copies: { ...state.copies, [live]: copy },
     functions: await nextLibraries(clients.first, state.functions, goal),
-    ...(await moment(clients)),
   });
   context.progress({ phase: "Exchange" });
   return await exchangeJournaled({ connection, jobId, clients, source, survey, journal, context, begin: exchange });
@@ -185,8 +180,8 @@ interface PutBack {
 }
 
 async function putBack(connection: Connection, { state, copy, jobId, log }: PutBack): Promise<void> {
-  using clients = openClients(connection, state.databases);
-  await endEarlier(clients.first, state);
+  await endEarlier(connection, jobId);
+  using clients = openClients(connection, { databases: state.databases, jobId });
   await assertReachable(clients);
   const source: Source = { artefact: copy, databases: state.databases, nowMs: await serverTimeMs(clients.first) };
   const survey = await surveySource(source, { bulkBytesMax: null, address: connection.address });
@@ -203,11 +198,18 @@ async function putBack(connection: Connection, { state, copy, jobId, log }: PutB
 
 const moreWords = (more: number): string => (more > 0 ? `; ${more} keys were written by others meanwhile, and stay` : "");
 
-/** What was sent for it may still wait for the server. */
-async function endEarlier(client: RedisClient, { clientIds, runId }: InPlaceState): Promise<void> {
-  if ((await client.facts()).runId !== runId) return;
-  // A user who may not, or one that has ended, is no matter: its console is gone for longer than a command takes.
-  await client.run(clientIds.map((id) => ["CLIENT", "KILL", "ID", id]));
+/** What the job replaces keys with, by name: what they sent may be on its way when the console dies. */
+const clientName = (jobId: string): string => `${CLIENT_NAME}:${jobId}`;
+
+/** Nothing that was sent for it arrives any more. A user who may not do this is no matter: its console is gone for longer than a command takes. */
+async function endEarlier(connection: Connection, jobId: string): Promise<void> {
+  using client = openJobClient(connection, 0);
+  const [list] = await client.run([["CLIENT", "LIST"]]);
+  if (!Buffer.isBuffer(list)) return;
+  const own = asText(list)
+    .split("\n")
+    .filter((line) => line.includes(` name=${clientName(jobId)} `));
+  await client.run(own.flatMap((line): CommandLine[] => [["CLIENT", "KILL", "ID", /^id=(\d+)/.exec(line)?.[1] ?? ""]]));
 }
 
 /** Removes the copies: what is live is on the server. */
@@ -263,10 +265,11 @@ interface Clients extends Disposable {
 }
 
 /** One of each database, and none but these replaces keys. */
-function openClients(connection: Connection, databases: number[]): Clients {
+function openClients(connection: Connection, { databases, jobId }: { databases: number[]; jobId: string }): Clients {
   const stack = new DisposableStack();
-  const all = new Map(databases.map((db) => [db, stack.use(openJobClient(connection, db))]));
-  const [first = stack.use(openJobClient(connection, 0))] = all.values();
+  const open = (db: number) => stack.use(openJobClient(connection, db, { name: clientName(jobId) }));
+  const all = new Map(databases.map((db) => [db, open(db)]));
+  const [first = open(0)] = all.values();
   return { all, first, [Symbol.dispose]: () => stack.dispose() };
 }
 
@@ -278,13 +281,4 @@ async function assertReachable({ all }: Clients): Promise<void> {
 /** @throws what a server says that takes no writes */
 async function assertWritable({ all }: Clients): Promise<void> {
   for (const client of all.values()) await assertTakesWrites(client);
-}
-
-async function moment({ all, first }: Clients): Promise<Pick<InPlaceState, "clientIds" | "runId">> {
-  const clientIds: string[] = [];
-  for (const client of all.values()) {
-    const [id] = await client.run([["CLIENT", "ID"]]);
-    if (!(id instanceof Error)) clientIds.push(asText(id));
-  }
-  return { clientIds, runId: (await first.info()).get("run_id") ?? null };
 }

@@ -1,7 +1,7 @@
 import "server-only";
 import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
-import { openJobClient, redisClient } from "./redis.client";
+import { CLIENT_NAME, openJobClient, redisClient } from "./redis.client";
 import { asRecord, asText, numberOrNull } from "./redis.reply";
 import { databaseCounts, type InfoFields } from "./redis.server-facts";
 
@@ -55,7 +55,7 @@ export async function selectedDatabases(connection: Connection): Promise<Map<num
   for (const line of list.toString("latin1").split("\n")) {
     const db = / db=(\d+) /.exec(line)?.[1];
     // The console's own, and the links of replicas and to the master.
-    if (db === undefined || line.includes(" name=foundry-console ") || / flags=\w*[SM]/.test(line)) continue;
+    if (db === undefined || line.includes(` name=${CLIENT_NAME}`) || / flags=\w*[SM]/.test(line)) continue;
     counts.set(Number(db), (counts.get(Number(db)) ?? 0) + 1);
   }
   return counts;
