@@ -1,24 +1,19 @@
 /** What befalls the source while it is read: the backup fails, and what it left is no archive. */
-import { MongoClient } from "mongodb";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { mongodbBackup } from "@/app/(console)/manage-dbs/mongodb/mongodb.backup";
-import { closeAll } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
-import { artefactAt, emptyManifest, sinkAt, testDirectory, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
+import { artefactAt, emptyManifest, sinkAt, testJob } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-backups";
 import { insertDocuments } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-documents";
 import { cuttingProxy } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-proxy";
+import { startSuite } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-suite";
 import { rows } from "@/app/(console)/manage-dbs/mongodb/mongodb.test-swaps";
 import { testConnection } from "@/test/connections";
-import { testServers, uniqueName } from "@/test/servers";
+import { testServers } from "@/test/servers";
 
-const client = new MongoClient(testServers.mongodb);
-const name = uniqueName("source_faults");
-const db = client.db(name);
-let directory: Awaited<ReturnType<typeof testDirectory>>;
+const { directory, database } = await startSuite();
+const { name, db } = database("source_faults");
 
 beforeAll(async () => {
-  directory = await testDirectory();
-  await client.connect();
   // More than one reply holds, whatever the server says of their size.
   await insertDocuments(db.collection("a"), rows(10_500, "a"));
 });
@@ -26,13 +21,6 @@ beforeAll(async () => {
 beforeEach(async () => {
   await db.collection("b").drop();
   await insertDocuments(db.collection("b"), rows(20, "b"));
-});
-
-afterAll(async () => {
-  await db.dropDatabase();
-  await client.close();
-  await closeAll();
-  await directory.remove();
 });
 
 async function expectNoArchive(path: string): Promise<void> {
