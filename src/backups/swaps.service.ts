@@ -2,6 +2,8 @@ import "server-only";
 /** Restores that replace live data: the journal before the effect, the swap, undo, dropping what is kept, and what a crash left open. */
 import type { BackupEngine, JobContext, Staged, Swap, Swapped } from "@/backups/engine";
 import { asAppError, errorJson, runner, startJob } from "@/backups/jobs";
+import { placeOf, placeText, readPlace } from "@/backups/place";
+import { isFromElsewhere } from "@/backups/taken-from";
 import type { Connection } from "@/server/connection";
 import { connectionById } from "@/server/connections";
 import { expiredSwaps, findSwap, journalSwap, keptSwapOf, type SwapRow, unsettledSwaps, updateSwap } from "@/server/control-plane/swaps.repo";
@@ -57,6 +59,7 @@ async function writeJournal(request: SwapRequest, { jobId, record }: Pick<Swap, 
     target: request.target,
     state: "swapping",
     record: JSON.stringify(record),
+    place: JSON.stringify(placeOf(request.connection)),
     user_id: request.user.id,
     user_name: request.user.name,
     boot_id: runner().bootId,
@@ -101,6 +104,16 @@ export async function swapOf(connectionId: string, id: string): Promise<SwapRow>
   return row;
 }
 
+/** What is kept lies beside the database that was replaced: one that the connection opens since then is not touched. @throws AppError CONFLICT */
+async function assertSamePlace(row: SwapRow, connection: Connection): Promise<void> {
+  if (!(await isFromElsewhere(row, connection))) return;
+  const place = readPlace(row.place);
+  throw new AppError("CONFLICT", `The restore replaced ${place ? placeText(place) : row.target}, and ${connection.name} opens another database now`, {
+    fix: "Let the connection open that one again; what is kept lies there.",
+    detail: placeText(placeOf(connection)),
+  });
+}
+
 interface Change {
   row: SwapRow;
   connection: Connection;
@@ -122,6 +135,7 @@ interface Asked {
 export async function startUndo(change: Change & Repeatable & Asked): Promise<{ jobId: string }> {
   const { row, connection, user, idempotencyKey } = change;
   await assertChangeable(row);
+  await assertSamePlace(row, connection);
   const newest = await keptSwapOf(connection.id);
   if (newest && newest.id !== row.id)
     throw new AppError("CONFLICT", "A later restore has replaced this one's result", { fix: `Undo or drop the restore of ${newest.created_at} first.` });
@@ -167,6 +181,7 @@ async function runUndo({ row: { id, state: asked }, connection, engine, stillAll
 /** Starts the job that drops what is kept. Undo is not possible afterwards. */
 export async function startDrop({ row, connection, engine, user, idempotencyKey, stillAllowed }: Change & Repeatable & Asked): Promise<{ jobId: string }> {
   await assertChangeable(row);
+  await assertSamePlace(row, connection);
   const request = { restoreId: row.id, target: row.target };
   const { jobId } = await startJob({ kind: "drop", connection, user, request, idempotencyKey }, async (context) => {
     await stillAllowed?.();
@@ -185,6 +200,7 @@ export async function startDrop({ row, connection, engine, user, idempotencyKey,
 async function settleRow(row: SwapRow, connection: Connection, engine: BackupEngine): Promise<"restored" | "before"> {
   const log = (line: string): void => logger().info({ restore: row.id }, line);
   try {
+    await assertSamePlace(row, connection);
     const swap = asSwap((await findSwap(row.id)) ?? row);
     const live = await engine.settle(connection, swap, { log });
     const isNothing = row.state === "swapping" && live === "before";

@@ -1,4 +1,6 @@
 /** F18, F20: an undo that is asked for twice is one undo, and a cancel that comes when the swap is done says what is live. */
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeEach, expect, test } from "vitest";
 import type { BackupEngine } from "@/backups/engine";
@@ -8,6 +10,7 @@ import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
 const { cancelJob } = await import("@/backups/jobs");
+const { buildConnection } = await import("@/server/connections");
 const { createBackup } = await import("@/backups/backups.service");
 const { startRestore } = await import("@/backups/restores.service");
 const { startDrop, startUndo, swapOf } = await import("@/backups/swaps.service");
@@ -70,6 +73,23 @@ test("a repeated request with the same key answers its own job, also when the un
   expect((await shop.ended(first.jobId)).state).toBe("succeeded");
   expect(await undo(id, "double-click")).toEqual(first);
   expect(live()).toBe(`${String(before)} changed`);
+  await drop(id);
+});
+
+test("what is kept is neither exchanged nor dropped through a connection that opens another database since", async () => {
+  const id = await replaced();
+  const url = join(shop.folder, "another.sqlite");
+  copyFileSync(shop.file, url);
+  const other = buildConnection({ ...connection, url, address: url });
+  const kept = shop.beside();
+  const row = await swapOf(connection.id, id);
+  const change = { row, connection: other, engine: shop.engine, user };
+  const refused = { code: "CONFLICT", message: `The restore replaced ${shop.file}, and main opens another database now`, detail: url };
+  await expect(startUndo(change)).rejects.toMatchObject(refused);
+  await expect(startDrop(change)).rejects.toMatchObject(refused);
+  expect(shop.beside()).toEqual(kept);
+  expect(await swapOf(connection.id, id)).toEqual(row);
+  expect((await shop.ended((await undo(id)).jobId)).state).toBe("succeeded");
   await drop(id);
 });
 

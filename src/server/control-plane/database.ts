@@ -9,6 +9,7 @@ import * as swaps from "../../../prisma-free-migrations/0002_swaps";
 import * as proofAndKeeping from "../../../prisma-free-migrations/0003_proof_and_keeping";
 import * as backupPlace from "../../../prisma-free-migrations/0004_backup_place";
 import * as scheduleFormat from "../../../prisma-free-migrations/0005_schedule_format";
+import * as swapPlace from "../../../prisma-free-migrations/0006_swap_place";
 import { env } from "@/env";
 import { single } from "@/server/single";
 import type { ControlPlane } from "./schema";
@@ -20,6 +21,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   "0003_proof_and_keeping": proofAndKeeping,
   "0004_backup_place": backupPlace,
   "0005_schedule_format": scheduleFormat,
+  "0006_swap_place": swapPlace,
 };
 
 export const dataDir = (): string => resolve(env().CONSOLE_DATA_DIR);

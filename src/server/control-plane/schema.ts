@@ -163,6 +163,8 @@ export interface SwapsTable {
   state: SwapState;
   /** JSON of the engine's SwapRecord. */
   record: string;
+  /** JSON of Place: the database that was replaced, and beside which what is kept lies. */
+  place: string | null;
   kept_bytes: number | null;
   user_id: string;
   user_name: string;
