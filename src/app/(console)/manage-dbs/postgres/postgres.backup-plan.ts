@@ -127,7 +127,7 @@ export async function planRestore(options: {
     const relations = await listRelations(session);
     const counts = context.checksOnly ? estimates(relations) : await liveCounts(session, relations);
     const live = target.replace ? await readLive(session) : null;
-    const bytesNeeded = details.databaseBytes;
+    const bytesNeeded = details.databaseBytes ?? rowBytes(objects);
     const checks = [
       ...(live ? replaceChecks(target.name, live) : [nameCheck(target.name, needs)]),
       ...chosenChecks(target, skipped),
@@ -140,7 +140,7 @@ export async function planRestore(options: {
       ...tablespaceChecks(needs),
       ...localeChecks(needs),
       ...(live ? [...encodingChecks(details, live), ...onlyLiveChecks(artefact.manifest, relations)] : databaseRightsChecks(toc)),
-      await spaceCheck({ needs, bytesNeeded, local: isLocal(session.target.host) }),
+      await spaceCheck({ bytesNeeded, directory: live?.tablespace_directory ?? needs.server.data_directory, local: isLocal(session.target.host) }),
     ];
     return {
       target: target.name,
@@ -169,6 +169,12 @@ export function wantedOf(toc: ArchiveToc, manifest: ManifestContent, target: Res
   if (!target.objects) return { toc, skipped: [], details };
   const wanted = chooseEntries(toc, target.objects);
   return { ...wanted, details: { ...details, databaseBytes: null, roles: rolesOfArchive(wanted.toc.entries) } };
+}
+
+/** Of the rows as text, which is what is known of a file that was made elsewhere, and of chosen objects. Null when it is not of all. */
+function rowBytes(objects: ManifestContent["objects"]): number | null {
+  const counted = objects.filter((object) => object.count !== null);
+  return counted.some((object) => object.bytes === null) ? null : counted.reduce((sum, object) => sum + (object.bytes ?? 0), 0);
 }
 
 function chosenChecks({ objects, replace }: RestoreTarget, skipped: Chosen["skipped"]): PlanCheck[] {
@@ -356,12 +362,12 @@ function databaseRightsChecks(toc: ArchiveToc): PlanCheck[] {
 }
 
 /** The server's free space is seen where its disk is this machine's; else nobody but its own administrator knows it. */
-async function spaceCheck(options: { needs: RestoreNeeds; bytesNeeded: number | null; local: boolean }): Promise<PlanCheck> {
-  const { needs, bytesNeeded, local } = options;
+async function spaceCheck(options: { bytesNeeded: number | null; directory: string | null; local: boolean }): Promise<PlanCheck> {
+  const { bytesNeeded, directory, local } = options;
   const need = bytesNeeded === null ? "as much as the original" : formatBytes(bytesNeeded);
   const unknown: PlanCheck = { result: "warn", title: "The server's free space is not known", detail: `The restore needs about ${need} there.` };
-  if (!local || needs.server.data_directory === null || bytesNeeded === null) return unknown;
-  const disk = await statfs(needs.server.data_directory).catch(() => null);
+  if (!local || directory === null || bytesNeeded === null) return unknown;
+  const disk = await statfs(directory).catch(() => null);
   if (!disk) return unknown;
   const free = disk.bavail * disk.bsize;
   const detail = `needs about ${need}, free ${formatBytes(free)}`;

@@ -14,6 +14,8 @@ const LiveRow = z.object({
   /** Null for the server's default one, which nobody needs a right for. */
   tablespace: z.string().nullable(),
   may_use_tablespace: flag,
+  /** Where the copy will lie, on the server; null for the server's own directory. */
+  tablespace_directory: z.string().nullable(),
   bytes: z.string().transform(Number),
   owner: z.string(),
   encoding: z.string(),
@@ -38,7 +40,8 @@ const LIVE: CatalogQuery<LiveDatabase> = {
   row: LiveRow,
   sql: `
     SELECT d.datname AS name, nullif(t.spcname, 'pg_default') AS tablespace,
-           has_tablespace_privilege(t.oid, 'CREATE') AS may_use_tablespace, pg_database_size(d.oid) AS bytes, pg_get_userbyid(d.datdba) AS owner,
+           has_tablespace_privilege(t.oid, 'CREATE') AS may_use_tablespace,
+           CASE WHEN has_tablespace_privilege(t.oid, 'CREATE') THEN nullif(pg_tablespace_location(t.oid), '') END AS tablespace_directory, pg_database_size(d.oid) AS bytes, pg_get_userbyid(d.datdba) AS owner,
            pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collate, d.datctype AS ctype,
            pg_has_role(current_user, d.datdba, 'USAGE') AS is_owner, r.rolsuper AS superuser,
            pg_has_role(current_user, 'pg_signal_backend', 'USAGE') AS may_end_sessions,
