@@ -93,6 +93,14 @@ export async function checkFunctions(artefact: Artefact, target: Asked, client: 
   return [{ result: isToKnow ? "warn" : "pass", title: "Functions", detail: `${words.join("; ")}. Functions belong to the whole server.${undo}` }];
 }
 
+/** Libraries of the server now, and after live data is replaced. */
+export async function countFunctions(artefact: Artefact, client: RedisClient): Promise<{ liveNow: number | null; after: number | null }> {
+  const live = await readLibraries(client);
+  if (typeof live === "string") return { liveNow: null, after: null };
+  const { added } = await stageFunctions(artefact, { replace: true }, client);
+  return { liveNow: live.size, after: live.size + added.length };
+}
+
 const NAMED_MAX = 20;
 
 function names(all: string[]): string {

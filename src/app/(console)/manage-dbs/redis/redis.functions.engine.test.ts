@@ -70,6 +70,8 @@ describe("functions, when live data is replaced,", () => {
         result: "warn",
         detail: expect.stringMatching(/new_one will be added.*shop will be replaced.*mine not in the backup, left alone.*exactly the libraries of before/),
       });
+      const row = (await planFor(own, target)).objects.find((object) => object.name === "functions");
+      expect(row).toEqual(name === "a snapshot" ? { name: "functions", kind: "functions", inBackup: 2, liveNow: 2, after: 3 } : undefined);
       const restore = await replaceLive(target.connection, own);
       expect(restore.staged.skipped).toEqual([]);
       expect(await codesOf(target)).toEqual(codes(AFTER));

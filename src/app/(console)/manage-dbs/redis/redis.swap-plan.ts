@@ -8,6 +8,8 @@ import { asideDatabases, MARKERS } from "./redis.backup-marker";
 import { countTypes } from "./redis.backup-compare";
 import { objectName } from "./redis.backup-read";
 import { filledDatabases, readObjectName } from "./redis.backup-target";
+import { countFunctions } from "./redis.functions-restore";
+import { FUNCTIONS_OBJECT } from "./redis.rdb-content";
 import { redisClient } from "./redis.client";
 import { inPlacePlan, type WayPlan } from "./redis.in-place-plan";
 import { databaseCounts, infoNumber } from "./redis.server-facts";
@@ -41,7 +43,7 @@ export async function planReplace(start: Situation, target: RestoreTarget): Prom
   const sizes = await liveSizes(situation);
   const items = [...sizes.values()].reduce<number>((sum, size) => sum + (size ?? 0), 0);
   const bytes = estimateBytes(info, lives);
-  const ofWay = inPlaceBecause === null ? swapPlan(situation, bytes) : inPlacePlan({ ...situation, because: inPlaceBecause, items });
+  const ofWay = inPlaceBecause === null ? swapPlan(situation, bytes) : inPlacePlan({ ...situation, because: inPlaceBecause, remedy: way.remedy, items });
   return {
     target: names(lives) || target.name,
     way: ofWay.way,
@@ -92,7 +94,10 @@ async function comparedObjects({ connection, artefact, lives }: Replace, sizes: 
     counted.add(db);
     for (const [type, count] of await countTypes(redisClient(connection, db), MARKERS.restored)) live.set(objectName(db, type), count);
   }
+  const hasFunctions = artefact.manifest.objects.some(({ name }) => name === FUNCTIONS_OBJECT);
+  const functions = hasFunctions ? await countFunctions(artefact, redisClient(connection)) : null;
   const inBackup = artefact.manifest.objects.map(({ name, kind, count }) => {
+    if (functions && name === FUNCTIONS_OBJECT) return { name, kind, inBackup: count, ...functions };
     const db = readObjectName(name)?.db;
     const isCounted = db !== undefined && counted.has(db);
     return { name, kind, inBackup: count, liveNow: isCounted ? (live.get(name) ?? 0) : null, after: db === undefined ? null : count };
@@ -237,10 +242,15 @@ async function checkClients({ info }: Replace): Promise<Check[]> {
   return checks;
 }
 
-async function checkAside({ connection, info, facts }: Replace): Promise<Check[]> {
+async function checkAside({ connection, info, facts, lives, way }: Replace): Promise<Check[]> {
   if (facts.isCluster) return [];
   const aside = await asideDatabases(connection, info);
   if (aside.length === 0) return [];
+  const inTheWay = aside.filter(({ db }) => way.inPlaceBecause !== null && lives.includes(db));
+  if (inTheWay.length > 0) {
+    const detail = `${names(inTheWay.map(({ db }) => db))} holds what another restore stages or keeps for undo: undo or drop that first.`;
+    return [{ result: "fail", title: "Earlier restores", detail }];
+  }
   return [
     {
       result: "warn",
