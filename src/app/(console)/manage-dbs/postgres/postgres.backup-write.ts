@@ -14,6 +14,7 @@ import {
 } from "@/app/(console)/manage-dbs/postgres/postgres.backup-objects";
 import { openOwnSession, reachedTarget, type Session } from "@/app/(console)/manage-dbs/postgres/postgres.client";
 import { errorCode } from "@/app/(console)/manage-dbs/postgres/postgres.errors";
+import { tellHeldBack } from "@/app/(console)/manage-dbs/postgres/postgres.held-back";
 import { tellLockWaits } from "@/app/(console)/manage-dbs/postgres/postgres.lock-waits";
 import { isGone, startTool, toolEnvironment, type ToolProcess } from "@/app/(console)/manage-dbs/postgres/postgres.processes";
 import { readTextForm, type TextForm } from "@/app/(console)/manage-dbs/postgres/postgres.text-form";
@@ -123,7 +124,7 @@ async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
     cancelled.reject(new AppError("CANCELLED", "Cancelled"));
   };
   context.signal.addEventListener("abort", stop, { once: true });
-  const quiet = tellLockWaits(run.connection, context, WRITE_PHASE);
+  const quiet = [tellLockWaits(run.connection, context, WRITE_PHASE), tellHeldBack(run.connection, context)];
   // The snapshot lives as long as its session: without it pg_dump's own death may go unnoticed for long.
   const lost = new Promise<never>((_resolve, reject) => {
     session.client.once("error", reject);
@@ -143,7 +144,7 @@ async function dumpAndCount(run: DumpRun): Promise<DumpResult> {
     await dump.done.catch(() => undefined);
     throw storeError(error);
   } finally {
-    quiet();
+    for (const end of quiet) end();
     context.signal.removeEventListener("abort", stop);
   }
 }
