@@ -240,13 +240,14 @@ function readBack({ live, copied, report, waitMs }: Work): void {
   try {
     db.pragma("synchronous = FULL");
     if (cookieOf(db) === copied?.cookie) throw coded("SQLITE_CORRUPT", "the live file does not show the new content");
+    // Commits in WAL mode reach the disk with the next checkpoint. At once, and in the way that lets others write meanwhile: the first of
+    // them to commit would do it in its own commit, and wait for it.
+    db.pragma("wal_checkpoint(PASSIVE)");
     const problems = (db.pragma("integrity_check(3)") as { integrity_check: string }[]).map((row) => row.integrity_check);
     if (problems.join() !== "ok") throw coded("SQLITE_CORRUPT", `read back from the live file: ${problems.join("; ")}`);
     report.log("read back from the live file: integrity_check ok");
-    // SQLite's commits in WAL mode reach the disk with the next checkpoint; a busy one still syncs the log. First the one that lets others
-    // write meanwhile: what is left for the one that does not is little.
+    // What others have written meanwhile: little. A busy one still syncs the log.
     db.pragma("busy_timeout = 200");
-    db.pragma("wal_checkpoint(PASSIVE)");
     db.pragma("wal_checkpoint(TRUNCATE)");
   } finally {
     db.close();
