@@ -9,6 +9,7 @@ import { sqliteObjects } from "./sqlite.client";
 import { sqliteTables } from "./tables/sqlite-tables.service";
 import { restoreBench } from "./sqlite.test-restores";
 
+const OTHER_PROGRAM = "sqlite3";
 const IS_HUGE = process.env["TEST_HUGE_VALUES"] === "1";
 const bench = await restoreBench();
 const { engine } = bench;
@@ -71,7 +72,7 @@ test.skipIf(!IS_HUGE)(
   async () => {
     const made = bench.live((db) => db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, b)"));
     // More than the driver takes: another program has written it.
-    execFileSync("sqlite3", [made.path, "INSERT INTO t VALUES (1, zeroblob(999999900)), (2, 'small')"]);
+    execFileSync(OTHER_PROGRAM, [made.path, "INSERT INTO t VALUES (1, zeroblob(999999900)), (2, 'small')"]);
     const whole = sqliteObjects(made.connection, "SELECT substr(b, 1, 10) FROM t WHERE id = 1");
     await expect(whole).rejects.toMatchObject({ code: "LIMIT_EXCEEDED", message: expect.stringContaining("512 MiB") as string });
     const grown = await everyStep(made);
