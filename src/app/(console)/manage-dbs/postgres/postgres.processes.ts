@@ -159,6 +159,14 @@ const TOOL_MEANINGS: [RegExp, { code: AppError["code"]; message: string; fix: st
     /permission denied|must be (owner|superuser|member)|query would be affected by row-level security/,
     { code: "FORBIDDEN", message: "The role lacks a right", fix: "Use a connection whose role may do this." },
   ],
+  [
+    /invalid memory alloc request size|Cannot enlarge string buffer|out of memory/,
+    {
+      code: "LIMIT_EXCEEDED",
+      message: "A value is too large: PostgreSQL sends no row of more than 1 GB as text, and a byte of bytea takes two characters",
+      fix: "Find it in the table named below (octet_length of its columns), and make it smaller or a large object. Or the machine has too little memory.",
+    },
+  ],
   [/No space left on device|could not extend file/, { code: "LIMIT_EXCEEDED", message: "A disk is full", fix: "Free space, then try again." }],
   [
     /canceling statement due to lock timeout|lock wait timeout/,
