@@ -8,7 +8,7 @@ import { access, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:
 import { join } from "node:path";
 import { z } from "zod";
 import { ManifestContent, type Artefact, type JobContext } from "@/backups/engine";
-import { assertRoom } from "@/backups/room";
+import { assertRoom, isNoSpace } from "@/backups/room";
 import type { Connection } from "@/server/connection";
 import { dataDir } from "@/server/control-plane/database";
 import { AppError } from "@/server/errors";
@@ -48,8 +48,13 @@ export async function writeCopy(connection: Connection, { jobId, side }: { jobId
     await syncDir();
     return copy;
   } catch (error) {
+    const isFull = await isNoSpace(error);
     await rm(partial, { force: true });
-    throw error;
+    if (!isFull) throw error;
+    throw new AppError("LIMIT_EXCEEDED", "The console's data directory has no room for the safety copy of the live state, so nothing was changed", {
+      fix: "Free space, or move CONSOLE_DATA_DIR to a larger disk.",
+      cause: error,
+    });
   }
 }
 

@@ -16,6 +16,8 @@ interface InPlace extends Situation {
   lives: number[];
   /** Why it has to be done in this way. */
   because: string;
+  /** What would make it one step. */
+  remedy: string;
   /** Keys that are live in those databases. */
   items: number;
 }
@@ -69,13 +71,13 @@ const replaceWords = (situation: InPlace): string =>
     .replace(/^RESTORE each key/, "RESTORE ... REPLACE each key")
     .replace(/^Write each key/, "write each key aside, RENAME it over the live one,");
 
-function checkHalfDone({ because, items, artefact }: InPlace, places: string): Check {
+function checkHalfDone({ because, remedy, items, artefact }: InPlace, places: string): Check {
   const keys = items + artefact.manifest.objects.reduce((sum, { count }) => sum + (count ?? 0), 0);
   const duration = formatDuration(secondsFor(keys, artefact.bytes));
   return {
     result: "warn",
     title: "Not in one step",
-    detail: `Databases cannot be exchanged here: ${because}. For about ${duration} clients see ${places} half old and half new. What they write to a key before it is replaced is lost, and what they write after stays; stop them if that matters, also because a key that they delete meanwhile counts as missing, and the live state is then put back.`,
+    detail: `Databases cannot be exchanged here: ${because}. For about ${duration} clients see ${places} half old and half new. What they write to a key before it is replaced is lost, and what they write after stays; stop them if that matters, also because a key that they delete meanwhile counts as missing, and the live state is then put back. To have it in one step: ${remedy}.`,
   };
 }
 

@@ -8,6 +8,7 @@ import { RestorePlan, type Artefact, type Swap } from "@/backups/engine";
 import { testConnection } from "@/test/connections";
 import { temporaryControlPlane } from "@/test/control-plane";
 import { redisBackup } from "./redis.backup";
+import { MARKERS, type Claim } from "./redis.backup-marker";
 import { POINTS } from "./redis.swap-points";
 import { testJob, writeArtefact, writePortableArtefact, writeSnapshotArtefact, type TestDir } from "./redis.test-artefact";
 import { awkwardKeys, contentsOf, populate, valuesOf } from "./redis.test-seed";
@@ -31,6 +32,7 @@ beforeAll(async () => {
 beforeEach(() => server.driver().flushall());
 afterAll(() => server.stop());
 
+const CLAIM: Claim = { jobId: "", artefact: "", from: 0, types: null, live: null, nowMs: "0", reached: 0, isWhole: true };
 const formats = { "key by key": writeArtefact, "a snapshot": writeSnapshotArtefact, portable: writePortableArtefact };
 
 describe.each(Object.entries(formats))("a restore in place of a backup, %s,", (name, write) => {
@@ -208,6 +210,14 @@ describe("a plan says that keys are replaced one by one", () => {
       expect(await filled()).toEqual(["x", "", "x", "x"]);
       await restore.exchange();
       expect(await filled()).toEqual(["a", "a", "a", "x"]);
+      // What stands aside for another restore is nobody's to replace.
+      await own.driver(15).set(MARKERS.before, JSON.stringify({ ...CLAIM, jobId: "another" }));
+      expect(failsOf(await planFor(several, own))).toEqual(["Earlier restores"]);
+      await expect(redisBackup.stage(several, own.connection, REPLACE, testJob())).rejects.toMatchObject({
+        code: "CONFLICT",
+        fix: expect.stringContaining("drop"),
+      });
+      await own.driver(15).del(MARKERS.before);
       await own.driver(16).del("x");
       await own.driver(14).del("x");
       expect((await planFor(several, own)).way).toBe("swap: SWAPDB");

@@ -11,6 +11,8 @@ export interface ReplaceWay {
   found: Spares;
   /** Why databases cannot be exchanged, in words, so that keys are replaced one by one; null where they can. */
   inPlaceBecause: string | null;
+  /** What would make it one step then, in words. */
+  remedy: string;
   /** Commands that are needed for that way, and not allowed. */
   refused: string[];
   /** Those of them that the server does not know. */
@@ -48,7 +50,7 @@ interface Asked {
 
 /** Databases are exchanged wherever that is possible. Changes nothing. */
 export async function findWay(connection: Connection, { lives, info, facts, isPortable }: Asked): Promise<ReplaceWay> {
-  const nothing = { inPlaceBecause: null, refused: [], unknown: [], hasFlush: true };
+  const nothing = { inPlaceBecause: null, remedy: "", refused: [], unknown: [], hasFlush: true };
   if (facts.isCluster) return { ...nothing, found: { spares: [], databases: 1 } };
   const found = await findSpares(connection, { count: lives.length, taken: lives, info });
   if (facts.isReplica) return { ...nothing, found };
@@ -58,10 +60,9 @@ export async function findWay(connection: Connection, { lives, info, facts, isPo
   const refusedOf = (asked: CommandLine[]) => asked.filter((probe) => isRefused(replies[probes.indexOf(probe)])).map(([command]) => command);
   const unknown = probes.filter((_, index) => isUnknown(replies[index])).map(([command]) => command);
   const notForSwap = refusedOf(SWAP_PROBES);
-  const inPlaceBecause = whyInPlace(connection, { found, lives, refused: notForSwap.filter((command) => SWAP_ONLY.has(command)), unknown });
-  const refused =
-    inPlaceBecause === null ? notForSwap : refusedOf(probes.filter(([command]) => !SWAP_ONLY.has(command) || (command === "RENAME" && isPortable)));
-  return { found, inPlaceBecause, refused, unknown, hasFlush: !(Array.isArray(flush) && flush[0] === null) };
+  const why = whyInPlace(connection, { found, lives, refused: notForSwap.filter((command) => SWAP_ONLY.has(command)), unknown });
+  const refused = why === null ? notForSwap : refusedOf(probes.filter(([command]) => !SWAP_ONLY.has(command) || (command === "RENAME" && isPortable)));
+  return { found, inPlaceBecause: why?.because ?? null, remedy: why?.remedy ?? "", refused, unknown, hasFlush: !(Array.isArray(flush) && flush[0] === null) };
 }
 
 interface Found {
@@ -72,13 +73,23 @@ interface Found {
   unknown: string[];
 }
 
-function whyInPlace({ address }: Connection, { found, lives, refused, unknown }: Found): string | null {
+function whyInPlace({ address }: Connection, { found, lives, refused, unknown }: Found): { because: string; remedy: string } | null {
   const gone = refused.filter((command) => unknown.includes(command));
-  if (gone.length > 0) return `${address} has no command ${gone.join(", ")}: it was renamed away, or the service does not offer it`;
-  if (refused.length > 0) return `the user of this connection may not run ${refused.join(", ")} on ${address}`;
+  const commands = refused.join(", ");
+  if (gone.length > 0)
+    return {
+      because: `${address} has no command ${gone.join(", ")}: it was renamed away, or the service does not offer it`,
+      remedy: "where it was renamed away, give it back its name",
+    };
+  if (refused.length > 0) return { because: `the user of this connection may not run ${commands} on ${address}`, remedy: "allow it with ACL SETUSER" };
   if (found.spares.length >= lives.length) return null;
   const needed = `${lives.length} empty logical ${lives.length === 1 ? "database is" : "databases are"} needed beside the live ones`;
-  return found.databases === 1 ? `${address} has one logical database` : `${needed}, and ${address} has ${found.spares.length} of its ${found.databases}`;
+  return found.databases === 1
+    ? { because: `${address} has one logical database`, remedy: "raise `databases` in the server's configuration" }
+    : {
+        because: `${needed}, and ${address} has ${found.spares.length} of its ${found.databases}`,
+        remedy: "empty some, drop what earlier restores keep, or raise `databases` in the server's configuration",
+      };
 }
 
 function isRefused(reply: unknown): boolean {
