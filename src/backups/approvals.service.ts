@@ -31,7 +31,7 @@ async function rulesOf(connection: Connection): Promise<string[]> {
       const id = key.slice(RULE.length);
       if (id === connection.id) return true;
       const guarded = [readPlace(value), await placeNow(id)];
-      return (await Promise.all(guarded.map((place) => place !== null && isSamePlace(place, placeOf(connection))))).includes(true);
+      return (await Promise.all(guarded.map(async (place) => place !== null && isSamePlace(place, placeOf(connection))))).includes(true);
     }),
   );
   return rules.flatMap(({ key }, index) => (holds[index] ? [key] : []));

@@ -160,7 +160,7 @@ export const applyRetention = (connectionId: string, schedule: RetentionRule, op
 /** Those of the database that the newest one of this console is of. */
 async function ofOnePlace(listed: Listed[]): Promise<Listed[]> {
   const newest = listed.find(({ origin }) => origin === "console");
-  const same = await Promise.all(listed.map((backup) => newest === undefined || isOfSamePlace(backup, newest)));
+  const same = await Promise.all(listed.map(async (backup) => newest === undefined || isOfSamePlace(backup, newest)));
   return listed.filter((_, index) => same[index]);
 }
 

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TRPCError } from "@trpc/server";
 import Database from "better-sqlite3";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BackupEngine } from "@/backups/engine";
 import type { Principal } from "@/server/auth/principal";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
@@ -18,7 +18,7 @@ const { startRestore } = await import("@/backups/restores.service");
 const { cancelJob, startJob } = await import("@/backups/jobs");
 const { addRestoredConnection } = await import("@/server/connection-changes");
 const { artefactPath } = await import("@/backups/store");
-const { principalOf } = await import("@/test/people");
+const { addPerson, principalOf } = await import("@/test/people");
 const { createCaller } = await import("@/trpc/root");
 const { controlPlane } = await import("@/server/control-plane/database");
 
@@ -187,7 +187,10 @@ describe("a restore", () => {
 });
 
 describe("the procedure", () => {
-  const principal = principalOf({ id: "admin", name: "Admin", email: "admin@foundry.example", role: "admin" });
+  let principal: Principal;
+  beforeAll(async () => {
+    principal = principalOf(await addPerson("admin"));
+  });
   const callAs = (who: Principal) => createCaller({ principal: who, requestId: "test", address: "127.0.0.1" }).sqlite.backups;
   const jobs = async () => (await controlPlane().selectFrom("jobs").select("id").execute()).length;
 

@@ -149,7 +149,7 @@ export async function exchangeInPlace(connection: Connection, swap: Swap, { jour
  * What is live now. What broke off is put back from its safety copy first, once: when that is done it is noted beside the copies.
  * @throws CONFLICT when the copy is gone, and whatever keeps the server from taking it
  */
-export async function settleInPlace(connection: Connection, swap: Swap, { log }: { log(line: string): void }): Promise<Side> {
+export async function settleInPlace(connection: Connection, swap: Swap, { log }: { log: (line: string) => void }): Promise<Side> {
   const { jobId } = swap;
   const state = readState(connection, swap);
   const { goal } = state;
@@ -176,7 +176,7 @@ interface PutBack {
   state: InPlaceState;
   copy: Artefact;
   jobId: string;
-  log(line: string): void;
+  log: (line: string) => void;
 }
 
 async function putBack(connection: Connection, { state, copy, jobId, log }: PutBack): Promise<void> {

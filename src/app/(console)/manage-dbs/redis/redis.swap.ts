@@ -109,7 +109,7 @@ export async function exchangeSwap(connection: Connection, swap: Swap, { journal
  * What is live now. An exchange that may still be on its way to the server is made impossible first, so the answer stays true.
  * @throws CONFLICT when the markers are gone although the server was not restarted, or stand where no exchange puts them
  */
-export async function settleSwap(connection: Connection, swap: Swap, context: { log(line: string): void }): Promise<Live> {
+export async function settleSwap(connection: Connection, swap: Swap, context: { log: (line: string) => void }): Promise<Live> {
   const state = readSwap(swap);
   using client = openJobClient(connection, state.pairs[0]?.spare ?? 0);
   if (!state.isDone) await outwait(client, state);

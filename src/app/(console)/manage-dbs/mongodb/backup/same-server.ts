@@ -1,6 +1,6 @@
 import "server-only";
 
-import type { MongoClient } from "mongodb";
+import { type MongoClient, ObjectId } from "mongodb";
 
 import type { ServerKind } from "@/app/(console)/manage-dbs/mongodb/backup/backup-source";
 import { attempt, numberOf } from "@/app/(console)/manage-dbs/mongodb/mongodb.figures";
@@ -15,7 +15,7 @@ import { AppError } from "@/server/errors";
 export async function processOf(client: MongoClient, { hello }: Pick<ServerKind, "hello">): Promise<string | null> {
   if (hello["msg"] === "isdbgrid") return null;
   const version = hello["topologyVersion"] as { processId?: unknown } | undefined;
-  if (version?.processId !== undefined) return String(version.processId);
+  if (version?.processId instanceof ObjectId) return version.processId.toHexString();
   const status = await attempt(client.db("admin").command({ serverStatus: 1, maxTimeMS: 3_000 }));
   const pid = numberOf(status?.["pid"]);
   return pid === null ? null : String(pid);
