@@ -19,7 +19,7 @@ import {
 import { assertTargetName } from "@/app/(console)/manage-dbs/mongodb/backup/restore-plan";
 import { stagedRestore } from "@/app/(console)/manage-dbs/mongodb/backup/restore-handle";
 import { Journal, removeStaged, type StagedCollection } from "@/app/(console)/manage-dbs/mongodb/backup/restore-staged";
-import { assertSameProcess, processOf } from "@/app/(console)/manage-dbs/mongodb/backup/same-server";
+import { assertSameProcess, processOf, type ServerProcess } from "@/app/(console)/manage-dbs/mongodb/backup/same-server";
 import { assertReplaces } from "@/app/(console)/manage-dbs/mongodb/backup/swap-plan";
 import { newClient } from "@/app/(console)/manage-dbs/mongodb/mongodb.client";
 import { batchSizeFor } from "@/app/(console)/manage-dbs/mongodb/mongodb.raw";
@@ -69,7 +69,7 @@ export class Restore {
   /** Of the archive, and not to be restored: documents that pass are counted. */
   private readonly leftOut = new Map<string, number>();
   private server: ServerKind | null = null;
-  private process: string | null = null;
+  private process: ServerProcess | null = null;
   private scope: ArchiveScope | null = null;
   private documents = 0;
   /** Nothing was sent yet that could have to be taken away. */
