@@ -54,7 +54,7 @@ export async function runRestore(run: RestoreRun): Promise<void> {
   if (jobs > 1) context.log(`restoring with ${jobs} processes`);
   const environment = await toolEnvironment({ target: { ...target, database: name }, encrypted, scratchDir: context.scratchDir });
   // Opened here, so that its path is no argument. What went through this process would wait whenever that has other things to do.
-  const file = await open(artefact.path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  await using file = await open(artefact.path, constants.O_RDONLY | constants.O_NOFOLLOW);
   const restore = startToolReading(file, {
     file: tools.pgRestore,
     arguments: [
@@ -93,7 +93,6 @@ export async function runRestore(run: RestoreRun): Promise<void> {
   } finally {
     context.signal.removeEventListener("abort", stop);
     restore.kill();
-    await file.close();
   }
 }
 
