@@ -8,6 +8,7 @@ import type { BackupEngine, JobContext } from "@/backups/engine";
 import { Manifest } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
+import { Secret } from "@/server/secret";
 import { codeOf } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
@@ -20,7 +21,7 @@ const { controlPlane } = await import("@/server/control-plane/database");
 
 afterAll(() => shop.remove());
 
-const at = (address: string): Connection => ({ ...connection, address });
+const at = (file: string): Connection => ({ ...connection, address: file, url: new Secret(`/${file}`) });
 const running = async () => (await controlPlane().selectFrom("backups").select("id").where("state", "=", "running").execute()).length;
 
 /** A run that waits until it is let go or cancelled. */
