@@ -3,7 +3,7 @@
  * still takes connections. A test run would wait for it to the end. This asks it now and then, and has it replaced.
  */
 import { createConnection } from "node:net";
-import { sleep } from "./processes.mjs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * @param {object} server
@@ -18,7 +18,7 @@ export function watchMongodb({ port, replace, everyMs = 5_000, patienceMs = 40_0
   const watching = (async () => {
     while (!watch.signal.aborted) {
       if (!(await answersQuestion(port, patienceMs, watch.signal)) && !watch.signal.aborted) await replace();
-      await Promise.race([sleep(everyMs), new Promise((resolve) => watch.signal.addEventListener("abort", resolve, { once: true }))]);
+      await sleep(everyMs, undefined, { signal: watch.signal }).catch(() => undefined);
     }
   })();
   return async () => {
