@@ -19,6 +19,7 @@ describe("what Redis answers", () => {
     ["CROSSSLOT Keys in request don't hash to the same slot", "UNSUPPORTED"],
     ["WRONGTYPE Operation against a key holding the wrong kind of value", "CONFLICT"],
     ["BUSYKEY Target key name already exists.", "CONFLICT"],
+    ["EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.", "LIMIT_EXCEEDED"],
     ["BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", "TIMEOUT"],
     ["ERR DB index is out of range", "NOT_FOUND"],
     ["ERR unknown command 'DUMP', with args beginning with: ", "UNSUPPORTED"],

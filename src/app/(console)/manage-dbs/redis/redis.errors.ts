@@ -181,9 +181,13 @@ export function redisError(error: unknown, place: Place): AppError {
   });
 }
 
-/** The first word of what Redis answered: "WRONGTYPE", "ERR". */
+/** The first word of what Redis answered: "WRONGTYPE", "ERR"; for a transaction that it refuses as a whole, that of the reason. */
 export function errorWord(error: Error): string {
-  return /^-?([A-Z]+)\b/.exec(error.message)?.[1] ?? "";
+  return wordOf(error.message);
+}
+
+function wordOf(text: string): string {
+  return /^-?(?:EXECABORT Transaction discarded because of: -?)?([A-Z]+)\b/.exec(text)?.[1] ?? "";
 }
 
 /** ioredis hangs the command with its arguments on the error: a password or somebody's data, which would reach the log. */
@@ -195,8 +199,7 @@ function findAnswer(text: string, code: string): Answer | undefined {
   const byCode = BY_CODE[code];
   if (byCode) return byCode;
   if (/CERT|SELF_SIGNED|UNABLE_TO/.test(code)) return UNTRUSTED_CERTIFICATE;
-  const word = /^-?([A-Z]+)\b/.exec(text)?.[1] ?? "";
-  const byWord = BY_WORD[word];
+  const byWord = BY_WORD[wordOf(text)];
   if (byWord) return byWord;
   return BY_TEXT.find(([pattern]) => pattern.test(text))?.[1];
 }

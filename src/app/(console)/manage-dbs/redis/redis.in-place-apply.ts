@@ -225,7 +225,11 @@ class Sender {
   async #transaction(lines: Line[]): Promise<Reply[]> {
     const replies = await this.#client.run([["MULTI"], ...lines.map(({ command }) => command), ["EXEC"]]);
     const executed = replies.at(-1);
-    return Array.isArray(executed) ? executed : replies.slice(1);
+    if (Array.isArray(executed)) return executed;
+    // EXEC is checked once more for itself: it may be refused when all before it were queued.
+    const refused = replies.find((reply) => reply instanceof Error);
+    if (refused !== undefined) throw redisError(refused, { address: this.#client.address, doing: "replace keys" });
+    throw new AppError("CONFLICT", `${this.#client.address} did not do what it had taken, so keys are not replaced`, { fix: "Try again." });
   }
 }
 

@@ -51,3 +51,52 @@ export async function slowProxy(target: number): Promise<SlowProxy> {
     },
   };
 }
+
+/** A network for tests that lets something happen when all of a transaction is queued, just before its EXEC arrives. */
+export async function execProxy(target: number, beforeExec: () => Promise<void>): Promise<{ port: number; stop(): Promise<void> }> {
+  const exec = Buffer.from("*1\r\n$4\r\nEXEC\r\n");
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(target, "127.0.0.1");
+    let queued = 0;
+    let sent = Promise.resolve();
+    const forward = async (bytes: Buffer) => {
+      if (!bytes.subarray(-exec.length).equals(exec)) return void upstream.write(bytes);
+      queued = 0;
+      const commands =
+        bytes
+          .toString("latin1")
+          .split("\r\n")
+          .filter((line) => line.startsWith("*")).length - 2;
+      upstream.write(bytes.subarray(0, -exec.length));
+      while (queued < commands) await once(upstream, "data");
+      await beforeExec();
+      upstream.write(exec);
+    };
+    client.on("data", (bytes) => {
+      sent = sent.then(() => forward(bytes)).catch(() => void client.destroy());
+    });
+    upstream.on("data", (bytes) => {
+      queued += bytes.toString("latin1").split("+QUEUED").length - 1;
+      client.write(bytes);
+    });
+    client.on("close", () => upstream.destroy());
+    upstream.on("close", () => client.destroy());
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return {
+    port: address.port,
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/** What a server does in the middle of a restore key by key, and what it does to the safety copy. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import type { Artefact, Swap } from "@/backups/engine";
+import type { Connection } from "@/server/connection";
+import { testConnection } from "@/test/connections";
+import { temporaryControlPlane } from "@/test/control-plane";
+import { redisBackup } from "./redis.backup";
+import { POINTS } from "./redis.swap-points";
+import { testJob, writePortableArtefact, type TestDir } from "./redis.test-artefact";
+import { execProxy } from "./redis.test-proxy";
+import { contentsOf } from "./redis.test-seed";
+import type { TestRedis } from "./redis.test-server";
+import { startServer } from "./redis.test-suite";
+import { REPLACE, withServer } from "./redis.test-swap";
+
+const plane = await temporaryControlPlane();
+const kept = () => (existsSync(join(plane.directory, "kept")) ? readdirSync(join(plane.directory, "kept")).toSorted() : []);
+afterAll(() => plane.remove());
+afterEach(() => void (POINTS.reached = null));
+
+let source: TestRedis;
+let dir: TestDir;
+startServer((started) => ({ server: source, dir } = started), { flush: true });
+
+const ONE = ["--databases", "1"];
+
+/** A restore with the console's journal, as far as it comes. */
+async function begin(connection: Connection, artefact: Artefact) {
+  const job = testJob();
+  const swap: Swap = { jobId: job.jobId, target: "0", record: {} };
+  const staged = await redisBackup.stage(artefact, connection, REPLACE, job);
+  const run = async () => staged.swap?.(async (record) => void (swap.record = JSON.parse(JSON.stringify(record)) as Swap["record"]));
+  return { swap, run };
+}
+
+describe("a restore key by key", () => {
+  it("whose transaction is refused when all of it was queued has failed, and is put back", () =>
+    withServer(ONE, async (own) => {
+      await source.driver().mset("a", "restored", "b", "restored");
+      const artefact = await writePortableArtefact(source.connection, join(dir.path, "portable"));
+      await own.driver().mset("a", "live", "b", "live");
+      const before = await contentsOf(own.driver());
+      let isSent = false;
+      POINTS.reached = async (name) => void (isSent ||= name === "others removed");
+      const needReplicas = (count: number) => own.driver().config("SET", "min-replicas-to-write", count);
+      const proxy = await execProxy(own.port, async () => {
+        if (isSent) await needReplicas(1);
+      });
+      const { swap, run } = await begin(testConnection("redis", `redis://127.0.0.1:${proxy.port}`, { name: "proxied" }), artefact);
+      await expect(run()).rejects.toMatchObject({ code: "READ_ONLY", message: expect.stringContaining("too few replicas") });
+      POINTS.reached = null;
+      await needReplicas(0);
+      expect(await redisBackup.settle({ ...own.connection, address: `127.0.0.1:${proxy.port}` }, swap, testJob())).toBe("before");
+      expect(await contentsOf(own.driver())).toEqual(before);
+      await proxy.stop();
+      await redisBackup.dropKept(own.connection, swap, testJob());
+      expect(kept()).toEqual([]);
+    }));
+});
