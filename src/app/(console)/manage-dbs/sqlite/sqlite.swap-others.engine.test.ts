@@ -1,12 +1,13 @@
 /** Replacing a live file that others write, read, lock, or have left in the middle of something: nothing is lost, or it is refused. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Swap } from "@/backups/engine";
 import type { Connection } from "@/server/connection";
 import type { PutResult } from "./sqlite.swap-protocol";
+import { put } from "./sqlite.swap-put";
 import { dumpOf, integrityOf, restoreBench } from "./sqlite.test-restores";
 
 const bench = await restoreBench();
@@ -59,7 +60,8 @@ async function putWithin(waitMs: number, { connection, path, artefact }: { conne
   await makeKeptDir();
   const from = keptPath(jobId, "restored");
   await copyPrivately(artefact, from, {});
-  const put = runOnFile<PutResult>({ op: "put", live: path, from, aside: keptPath(jobId, "before"), carryOver: null, waitMs }, { path });
+  const log = (line: string) => void bench.lines.push(line);
+  const put = runOnFile<PutResult>({ op: "put", live: path, from, aside: keptPath(jobId, "before"), carryOver: null, waitMs }, { path, log });
   const swap: Swap = { jobId, target: "", record: { path, live: "before" } };
   return { put, swap, connection };
 }
@@ -92,6 +94,34 @@ describe.for(MODES)("%s mode", (mode) => {
     expect(kept.length).toBeGreaterThan(0);
     expect(live.length).toBeGreaterThan(0);
     expect(integrityOf(path)).toBe("ok");
+    await bench.dropKept(connection, swap);
+  });
+
+  test("a transaction that is open during the first tries and then commits: what is kept, and put back by undo, has it", async () => {
+    const { path, connection } = shop({ mode });
+    const artefact = await bench.backUp(connection);
+    const other = await program(
+      path,
+      `db.exec("BEGIN IMMEDIATE; INSERT INTO orders (note) VALUES ('committed late')");
+       process.once("SIGUSR2", () => { db.exec("COMMIT"); process.exit(); });
+       say("holds"); await wait(60000);`,
+    );
+    const { put, swap } = await putWithin(20_000, { connection, path, artefact: artefact.path });
+    await vi.waitFor(() => expect(bench.lines.join("\n")).toContain("is read back: integrity_check ok"), { timeout: 10_000 });
+    // The copy is made, and the lock could not be had: many tries in this time.
+    await delay(300);
+    await other.end("SIGUSR2");
+    await put;
+    const late = (file: string) => {
+      const db = new Database(file, { readonly: true });
+      const count = db.prepare("SELECT count(*) FROM orders WHERE note = 'committed late'").pluck().get();
+      db.close();
+      return count;
+    };
+    expect([late(path), late(keptPath(swap.jobId, "before"))]).toEqual([0, 1]);
+    expect(await bench.settle(connection, swap)).toBe("restored");
+    await bench.exchange(connection, swap);
+    expect(late(path)).toBe(1);
     await bench.dropKept(connection, swap);
   });
 
@@ -238,6 +268,25 @@ test("rollback mode: an open read is waited for; too long, and it is refused wit
   reader.close();
   expect(await bench.settle(connection, waiting.swap)).toBe("restored");
   await bench.dropKept(connection, waiting.swap);
+});
+
+test.for(MODES)("%s mode: a file that is put under the name while the copy is made: it is what is kept", async (mode) => {
+  const { path } = shop({ mode });
+  const [newer, restored] = [shop({ mode }).path, shop({ mode }).path];
+  const writing = new Database(newer);
+  writing.exec("INSERT INTO orders (note) VALUES ('in the newer file')");
+  writing.close();
+  const content = dumpOf(newer);
+  const { jobId } = bench.newContext();
+  await makeKeptDir();
+  const aside = keptPath(jobId, "before");
+  // Here and not in a worker: the line is told in the middle of it.
+  const log = (line: string) => {
+    if (line.includes("integrity_check ok") && existsSync(newer)) renameSync(newer, path);
+  };
+  await put({ op: "put", live: path, from: restored, aside, carryOver: null, waitMs: 5_000 }, { log, progress: () => undefined });
+  expect(dumpOf(aside)).toBe(content);
+  rmSync(aside);
 });
 
 test("a damaged live file is replaced, and the damaged state is what undo puts back", async () => {

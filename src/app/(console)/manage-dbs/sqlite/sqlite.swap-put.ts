@@ -36,6 +36,10 @@ interface Work extends PutRequest {
   /** Hold writers off already while the copy is made: they were too fast once. */
   isHolding: boolean;
   heldMs: number;
+  /** Attempts so far, with the one in hand. */
+  attempts: number;
+  /** Which file the path named before this attempt opened it. */
+  fileId: string;
   /** Whether the copy aside has been read whole. */
   isChecked: boolean;
 }
@@ -48,7 +52,7 @@ export async function put(request: PutRequest, report: Report): Promise<PutResul
   makePlain(from);
   fitPageSize(request, report);
   const source = new Database(from, { fileMustExist: true });
-  const work: Work = { ...request, source, report, copied: null, isHolding: false, heldMs: 0, isChecked: false };
+  const work: Work = { ...request, source, report, copied: null, isHolding: false, heldMs: 0, attempts: 0, fileId: "", isChecked: false };
   try {
     if (carry) {
       attachLive(source, live);
@@ -78,6 +82,8 @@ async function putWithin(work: Work, deadline: number): Promise<number> {
 
 /** @returns the pages that were committed; 0 when a lock of others, or a write of theirs, kept it from happening */
 async function attempt(work: Work): Promise<number> {
+  work.attempts += 1;
+  work.fileId = fileIdOf(work.live);
   const reader = new Database(work.live, { fileMustExist: true, timeout: 0 });
   try {
     const isWal = reader.pragma("journal_mode", { simple: true }) === "wal";
@@ -110,6 +116,11 @@ function fileStamp(path: string): string {
   return [ino, size, mtimeNs, ctimeNs].join();
 }
 
+function fileIdOf(path: string): string {
+  const { dev, ino } = statSync(path, { bigint: true });
+  return [dev, ino].join();
+}
+
 /** A write in the same tick of the file system's clock would leave the stamp as it is: wait until that tick is over. */
 async function nextTick(path: string): Promise<void> {
   const { mtimeNs } = statSync(path, { bigint: true });
@@ -120,8 +131,8 @@ async function nextTick(path: string): Promise<void> {
 
 async function copyUnlocked(work: Work, reader: Database.Database, isWal: boolean): Promise<void> {
   if (isWal) {
-    // A version of this connection alone: the copy is checked against it by the same connection, under the lock.
-    const stamp = dataVersion(reader);
+    // The copy is checked against it by the same connection, under the lock.
+    const stamp = dataVersion(work, reader);
     // From one held read: others' writes do not make it begin again.
     reader.exec("BEGIN");
     try {
@@ -149,7 +160,8 @@ async function copyUnlocked(work: Work, reader: Database.Database, isWal: boolea
   }
 }
 
-const dataVersion = (reader: Database.Database): string => String(reader.pragma("data_version", { simple: true }));
+/** SQLite's number tells of changes since the same connection last looked; every new one begins at the same number. So it holds for one attempt. */
+const dataVersion = ({ attempts }: Work, reader: Database.Database): string => `${attempts}/${String(reader.pragma("data_version", { simple: true }))}`;
 const cookieOf = (db: Database.Database): number => db.pragma("schema_version", { simple: true }) as number;
 
 /** Copies what is live into the partial file, and writes it to disk. @returns the live schema cookie */
@@ -220,10 +232,12 @@ async function commit(work: Work, reader: Database.Database, isWal: boolean): Pr
 
 /** Under the lock: nobody else can commit any more. What is live is aside, exactly and under its name, when this resolves. */
 async function beforeCommit(work: Work, reader: Database.Database, isWal: boolean): Promise<void> {
+  // Another file under the name by now: the lock is on that one, the copy was of the one before.
+  if (work.fileId !== fileIdOf(work.live)) throw CHANGED as unknown as Error;
   if (isWal) {
-    if (work.copied === null || work.copied.stamp !== dataVersion(reader)) {
+    if (work.copied === null || work.copied.stamp !== dataVersion(work, reader)) {
       const cookie = await copyAside(work, reader);
-      work.copied = { stamp: dataVersion(reader), cookie };
+      work.copied = { stamp: dataVersion(work, reader), cookie };
     }
   } else if (!isCurrent(work)) {
     throw CHANGED as unknown as Error;
