@@ -136,7 +136,8 @@ test("the plan says what goes back, who loses what, and what stays as it is", as
   const { artefact } = await storedArtefact(backup);
   const plan = await engine.plan(artefact, plane, { name: "control-plane", replace: true }, {});
   const words = plan.checks.map(({ result, title, detail }) => `${result}: ${title}: ${detail}`).join("\n");
-  expect(words).toContain("warn: 1 person is not in the backup: Ada Late");
+  expect(words).toContain("warn: 1 person is not in the backup: Ada Late: signed out at once");
+  expect(words).toContain("undo brings the people back, not their sessions");
   expect(words).toContain("warn: 1 API token stops working: deploy: made since the backup");
   expect(words).toContain("stays signed in, also when that was after the backup");
   expect(words).not.toContain("fail");

@@ -109,7 +109,7 @@ function peopleChecks({ before, after }: { before: Person[]; after: Person[] }):
     checks.push({
       result: "warn",
       title: `${formatCounted(gone.length, { one: "person is", many: "people are" })} not in the backup`,
-      detail: `${names(gone)}: signed out at once and unable to sign in. Admins of the backup: ${names(after.filter(isAdmin))}`,
+      detail: `${names(gone)}: signed out at once and unable to sign in; undo brings the people back, not their sessions. Admins of the backup: ${names(after.filter(isAdmin))}`,
     });
   const demoted = before.filter((person) => isAdmin(person) && restored.has(person.id) && !isAdmin(restored.get(person.id)));
   if (demoted.length > 0)
