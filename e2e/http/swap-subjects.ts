@@ -192,9 +192,9 @@ function redisServer(): string {
 }
 
 /** A server of its own: a swap works on whole logical databases. */
-async function redisSubject(folder: string): Promise<{ subject: SwapSubject; stop: () => Promise<void> }> {
+export async function redisSubject(folder: string, options: string[] = []): Promise<{ subject: SwapSubject; stop: () => Promise<void> }> {
   const port = await freePort();
-  const child = spawn(redisServer(), ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder], { stdio: "ignore" });
+  const child = spawn(redisServer(), ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, ...options], { stdio: "ignore" });
   const client = new Redis({ port, host: "127.0.0.1", lazyConnect: true, maxRetriesPerRequest: 50 });
   client.on("error", () => undefined);
   for (let tries = 0; tries < 100 && (await client.ping().catch(() => "")) !== "PONG"; tries += 1) await delay(50);
