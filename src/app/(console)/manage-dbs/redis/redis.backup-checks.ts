@@ -76,8 +76,14 @@ async function ownRdbVersion(connection: Connection, facts: ServerFacts): Promis
   return Buffer.isBuffer(dump) ? dumpVersion(dump) : null;
 }
 
-/** @param freed bytes that are given free before */
-export function checkMemory(situation: Situation, freed = 0): Check[] {
+interface MemoryPlan {
+  /** Bytes that are given free before. */
+  freed: number;
+  /** What becomes of the restore when the server removes keys meanwhile. */
+  whenEvicted: string;
+}
+
+export function checkMemory(situation: Situation, { freed, whenEvicted }: MemoryPlan = { freed: 0, whenEvicted: "nothing is kept" }): Check[] {
   const { info, facts } = situation;
   const needed = neededBytes(situation);
   const max = infoNumber(info, "maxmemory") ?? 0;
@@ -104,7 +110,7 @@ export function checkMemory(situation: Situation, freed = 0): Check[] {
         {
           result: "warn",
           title: "Eviction",
-          detail: `At its limit the server removes keys (${facts.evictionPolicy}); if it does so while restoring, nothing is kept.`,
+          detail: `At its limit the server removes keys (${facts.evictionPolicy}); if it does so while restoring, ${whenEvicted}.`,
         },
       ]
     : [passed];

@@ -46,9 +46,14 @@ export async function nextLibraries(client: RedisClient, kept: KeptLibraries | n
   return goal === "restored" ? { ...kept, before: live } : { ...kept, restored: live };
 }
 
-async function liveLibraries(client: RedisClient): Promise<Libraries> {
+async function listLibraries(client: RedisClient): Promise<Libraries> {
   const live = await readLibraries(client);
   if (typeof live === "string") throw new AppError("FORBIDDEN", `The functions of ${client.address} cannot be exchanged: ${live}`);
+  return live;
+}
+
+async function liveLibraries(client: RedisClient): Promise<Libraries> {
+  const live = await listLibraries(client);
   const bytes = librariesBytes(live);
   if (bytes <= LIBRARIES_BYTES_MAX) return live;
   throw new AppError(
@@ -80,7 +85,8 @@ export async function settleLibraries(
   { kept, live, log }: { kept: KeptLibraries | null; live: Side; log: (line: string) => void },
 ): Promise<void> {
   if (kept === null) return;
-  const found = await liveLibraries(client);
+  // However big they have grown: both sides were small enough to be kept, so then they are somebody else's.
+  const found = await listLibraries(client);
   if (isSameSet(found, unpacked(kept[live]))) return;
   const isOther = isSameSet(found, unpacked(kept[live === "restored" ? "before" : "restored"]));
   if (!isOther) return log("the function libraries were changed by somebody else meanwhile, and stay as they are");

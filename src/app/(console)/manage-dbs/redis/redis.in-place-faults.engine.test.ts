@@ -1,4 +1,5 @@
 /** What a server does in the middle of a restore key by key, and what it does to the safety copy. */
+import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
@@ -8,7 +9,7 @@ import { testConnection } from "@/test/connections";
 import { temporaryControlPlane } from "@/test/control-plane";
 import { redisBackup } from "./redis.backup";
 import { POINTS } from "./redis.swap-points";
-import { testJob, writePortableArtefact, type TestDir } from "./redis.test-artefact";
+import { testJob, writeArtefact, writePortableArtefact, type TestDir } from "./redis.test-artefact";
 import { execProxy } from "./redis.test-proxy";
 import { contentsOf } from "./redis.test-seed";
 import type { TestRedis } from "./redis.test-server";
@@ -25,6 +26,12 @@ let dir: TestDir;
 startServer((started) => ({ server: source, dir } = started), { flush: true });
 
 const ONE = ["--databases", "1"];
+
+async function smallBackup(): Promise<Artefact> {
+  await source.driver().flushall();
+  await source.driver().mset("a", "restored", "b", "restored");
+  return writeArtefact(source.connection, join(dir.path, `small ${randomUUID()}`));
+}
 
 /** A restore with the console's journal, as far as it comes. */
 async function begin(connection: Connection, artefact: Artefact) {
@@ -55,6 +62,47 @@ describe("a restore key by key", () => {
       expect(await redisBackup.settle({ ...own.connection, address: `127.0.0.1:${proxy.port}` }, swap, testJob())).toBe("before");
       expect(await contentsOf(own.driver())).toEqual(before);
       await proxy.stop();
+      await redisBackup.dropKept(own.connection, swap, testJob());
+      expect(kept()).toEqual([]);
+    }));
+
+  it("is put back once, also where the server removes keys all the time", () =>
+    withServer(ONE, async (own) => {
+      const live = own.driver();
+      for (let index = 0; index < 2_000; index++) await live.set(`live:${index}`, randomBytes(1_000));
+      const { swap, run } = await begin(own.connection, await smallBackup());
+      POINTS.reached = async (name) => {
+        if (name !== "keys replaced") return;
+        POINTS.reached = null;
+        const used = Number(/used_memory:(\d+)/.exec(await live.info("memory"))?.[1]);
+        await live.config("SET", "maxmemory-policy", "allkeys-random", "maxmemory", String(used + 1_500_000));
+        throw new Error("broken");
+      };
+      await expect(run()).rejects.toThrow("broken");
+      const job = testJob();
+      expect(await redisBackup.settle(own.connection, swap, job)).toBe("before");
+      expect(job.lines.join("\n")).toMatch(/removed \d+ keys to make room/);
+      expect(kept()).toEqual([`${swap.jobId}.before.redis.put-back`]);
+      expect(await live.exists("a")).toBe(0);
+      await redisBackup.dropKept(own.connection, swap, testJob());
+    }));
+
+  it("is put back once, also when what comes after the keys fails", () =>
+    withServer(ONE, async (own) => {
+      await own.driver().set("live", "1");
+      const { swap, run } = await begin(own.connection, await smallBackup());
+      POINTS.reached = async (name) => {
+        if (name === "counted") throw new Error("broken");
+      };
+      await expect(run()).rejects.toThrow("broken");
+      for (let time = 0; time < 2; time++) {
+        await expect(redisBackup.settle(own.connection, swap, testJob())).rejects.toThrow("broken");
+        expect(await own.driver().dbsize()).toBe(1 + time);
+        await own.driver().set("since", "1");
+      }
+      POINTS.reached = null;
+      expect(await redisBackup.settle(own.connection, swap, testJob())).toBe("before");
+      expect(await own.driver().mget("live", "since", "a")).toEqual(["1", "1", null]);
       await redisBackup.dropKept(own.connection, swap, testJob());
       expect(kept()).toEqual([]);
     }));

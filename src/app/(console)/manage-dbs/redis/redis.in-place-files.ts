@@ -4,7 +4,7 @@ import "server-only";
  * from before the restore, "restored" the restored one. They get their names when they were read back whole and are on the disk.
  */
 import { createReadStream, createWriteStream } from "node:fs";
-import { access, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { ManifestContent, type Artefact, type JobContext } from "@/backups/engine";
@@ -96,10 +96,25 @@ export async function endPutBack(jobId: string, side: Side): Promise<void> {
   await writeFile(putBackPath(jobId, side), "", { mode: 0o600 });
   await syncDir();
   await removeCopy(jobId, side);
+  await rm(keysBackPath(jobId, side), { force: true });
 }
+
+const keysBackPath = (jobId: string, side: Side): string => `${copyPath(jobId, side)}.keys-back`;
+
+/** @param run of the server that has the keys back; "any" when it still has them after a restart */
+export async function noteKeysBack({ jobId, side, run }: { jobId: string; side: Side; run: string }): Promise<void> {
+  const path = keysBackPath(jobId, side);
+  await writeFile(path, run, { mode: 0o600 });
+  await syncPath(path);
+  await syncDir();
+}
+
+/** What was noted; null when the keys are still to be put back. */
+export const readKeysBack = (jobId: string, side: Side): Promise<string | null> => readFile(keysBackPath(jobId, side), "utf8").catch(() => null);
 
 /** Before another copy of that side is made. */
 export async function forgetPutBack(jobId: string, side: Side): Promise<void> {
+  await rm(keysBackPath(jobId, side), { force: true });
   await rm(putBackPath(jobId, side), { force: true });
   await syncDir();
 }

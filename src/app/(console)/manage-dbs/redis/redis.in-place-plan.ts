@@ -31,7 +31,10 @@ export function inPlacePlan(situation: InPlace): WayPlan {
     checks: async () => [
       checkHalfDone(situation, places),
       await checkRoom(situation),
-      ...checkMemory(situation, Math.max(0, (estimateBytes(situation.info, lives) ?? 0) - overheadBytes(situation))),
+      ...checkMemory(situation, {
+        freed: Math.max(0, (estimateBytes(situation.info, lives) ?? 0) - overheadBytes(situation)),
+        whenEvicted: "the live state is put back, without what the server removes while that goes on",
+      }),
       ...checkBlocked(situation),
       ...checkPersistence(situation),
     ],

@@ -9,7 +9,7 @@ import { CLIENT_NAME, openJobClient, type CommandLine, type RedisClient } from "
 import { stageFunctions } from "./redis.functions-restore";
 import { firstLibraries, KeptLibraries, libraryCommands, nextLibraries, settleLibraries } from "./redis.functions-swap";
 import { redisError } from "./redis.errors";
-import { assertTakesWrites, compareReplaced, replaceKeys, surveySource, type Source, type Survey } from "./redis.in-place-apply";
+import { assertTakesWrites, compareReplaced, replaceKeys, surveySource, type Replacing, type Source, type Survey } from "./redis.in-place-apply";
 import {
   copyArtefact,
   copyPath,
@@ -17,6 +17,8 @@ import {
   forgetPutBack,
   hasCopy,
   KeptCopy,
+  noteKeysBack,
+  readKeysBack,
   removeCopies,
   removeCopy,
   wasPutBack,
@@ -24,6 +26,7 @@ import {
   type Side,
 } from "./redis.in-place-files";
 import { asText } from "./redis.reply";
+import { infoNumber } from "./redis.server-facts";
 import { atPoint } from "./redis.swap-points";
 import { serverTimeMs } from "./redis.time";
 
@@ -179,21 +182,35 @@ interface PutBack {
   log: (line: string) => void;
 }
 
+/** All keys once: when they are back that is noted, and what fails afterwards never makes them go over what others wrote since. */
 async function putBack(connection: Connection, { state, copy, jobId, log }: PutBack): Promise<void> {
+  const side = other(state.goal);
   await endEarlier(connection, jobId);
   using clients = openClients(connection, { databases: state.databases, jobId });
   await assertReachable(clients);
   const source: Source = { artefact: copy, databases: state.databases, nowMs: await serverTimeMs(clients.first) };
   const survey = await surveySource(source, { bulkBytesMax: null, address: connection.address });
   const replacing = { connection, source, survey, clients: clients.all, jobId };
-  await replaceKeys(replacing, { mayEmpty: true });
-  await settleLibraries(clients.first, { kept: state.functions, live: other(state.goal), log });
-  // Every key was answered for: what is missing by now was taken by others, and doing it again would only lose what they wrote since.
-  const seen = await compareReplaced(replacing).catch((error: unknown) => {
-    if (error instanceof AppError && error.code === "CONFLICT") return error.message;
-    throw error;
-  });
-  log(`put the live state back key by key${typeof seen === "string" ? `; others change it: ${seen}` : `, and counted it${moreWords(seen)}`}`);
+  const info = await clients.first.info();
+  const runId = info.get("run_id") ?? "any";
+  if (!["any", runId].includes((await readKeysBack(jobId, side)) ?? "")) {
+    const evicted = await replaceKeys(replacing, { mayEmpty: true });
+    // A server that keeps a log of its writes has them after a restart too.
+    await noteKeysBack({ jobId, side, run: infoNumber(info, "aof_enabled") === 1 ? "any" : runId });
+    if (evicted > 0) log(`the server is at its maxmemory and removed ${evicted} keys to make room: some of them may be of what was put back`);
+  }
+  await settleLibraries(clients.first, { kept: state.functions, live: side, log });
+  log(`put the live state back key by key${await countedWords(replacing)}`);
+}
+
+/** Every key was answered for: what is missing by now was taken by others, and doing it again would only lose what they wrote since. */
+async function countedWords(replacing: Replacing): Promise<string> {
+  try {
+    return `, and counted it${moreWords(await compareReplaced(replacing))}`;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code === "UNREACHABLE" || error.code === "TIMEOUT") throw error;
+    return error.code === "CONFLICT" ? `; others change it: ${error.message}` : `; it could not be counted: ${error.message}`;
+  }
 }
 
 const moreWords = (more: number): string => (more > 0 ? `; ${more} keys were written by others meanwhile, and stay` : "");
@@ -241,7 +258,11 @@ async function exchangeJournaled({ connection, jobId, clients, source, survey, j
   const itemsTotal = countedObjects(survey.counts).reduce((sum, { count }) => sum + count, 0);
   const onKeys = (itemsDone: number) => context.progress({ itemsDone, itemsTotal });
   const replacing = { connection, source, survey, clients: clients.all, jobId, onKeys };
-  await replaceKeys(replacing, { mayEmpty: false });
+  const evicted = await replaceKeys(replacing, { mayEmpty: false });
+  if (evicted > 0)
+    throw new AppError("LIMIT_EXCEEDED", `${connection.address} removed ${evicted} keys to make room while they were replaced`, {
+      fix: "Raise maxmemory, or restore to a server with room.",
+    });
   const more = await compareReplaced(replacing);
   await replaceFunctions(clients.first, state);
   await atPoint("exchanged");
