@@ -87,19 +87,23 @@ export async function startJob(
   }
   const running: Running = { controller: new AbortController(), progress: {}, children: [], lines: 0, started: false };
   state.running.set(jobId, running);
-  const server = `${job.connection.engine}|${placeOf(job.connection).at.join(",")}`;
-  const queue = state.byServer.get(server) ?? new PQueue({ concurrency: 1 });
-  state.byServer.set(server, queue);
   const begin = () =>
     perform({ jobId, job, running, scratchDir, run }).catch((error: unknown) => logger().error({ jobId, error }, "the end of a job could not be written"));
   // A job that is cancelled while it waits does not wait for its turn to say so.
   running.controller.signal.addEventListener("abort", () => void begin(), { once: true });
-  void queue
-    .add(() => state.all.add(begin))
-    .finally(() => {
-      if (queue.size === 0 && queue.pending === 0) state.byServer.delete(server);
-    });
+  void inTurn(job.connection, () => state.all.add(begin));
   return { jobId, request: job.request };
+}
+
+/** Runs what changes a server, or is a job of it, when nothing else of that kind does. */
+export function inTurn<T>(connection: Connection, run: () => Promise<T>): Promise<T> {
+  const { byServer } = runner();
+  const server = `${connection.engine}|${placeOf(connection).at.join(",")}`;
+  const queue = byServer.get(server) ?? new PQueue({ concurrency: 1 });
+  byServer.set(server, queue);
+  return queue.add(run).finally(() => {
+    if (queue.size === 0 && queue.pending === 0) byServer.delete(server);
+  });
 }
 
 interface Turn {

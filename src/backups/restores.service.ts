@@ -2,13 +2,14 @@ import "server-only";
 /** Restores: check, stage aside, compare with the manifest, then keep under a new name or swap with what is live; remove when not equal. */
 import type { Artefact, BackupEngine, JobContext, RestorePlan, RestoreTarget, Staged } from "@/backups/engine";
 import { noteLeftBehind } from "@/backups/left-behind.service";
-import { performSwap } from "@/backups/swaps.service";
+import { giveUp, performSwap, settleEarlier } from "@/backups/swaps.service";
 import { checkArtefact, checkBytes, checkSize, markIfDamaged, storedArtefact } from "@/backups/backups.service";
 import { startJob } from "@/backups/jobs";
 import { originCheck } from "@/backups/taken-from";
 import { placeOf, placeText } from "@/backups/place";
 import type { Connection } from "@/server/connection";
 import type { BackupRow } from "@/server/control-plane/backups.repo";
+import type { SwapRow } from "@/server/control-plane/swaps.repo";
 import { AppError, throwIfCancelled } from "@/server/errors";
 import { single } from "@/server/single";
 
@@ -100,13 +101,18 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
 
   await phase("Check the file", () => checkBefore(request, context));
   const { artefact, manifest } = await storedArtefact(backup);
-  await phase("Check the target", async () => assertPlan(await engine.plan(artefact, connection, target, { signal: context.signal, checksOnly: true })));
+  await phase("Check the target", async () => {
+    if (target.replace) await settleEarlier(connection, engine);
+    assertPlan(await engine.plan(artefact, connection, target, { signal: context.signal, checksOnly: true }));
+  });
   const staged = await phase("Restore aside", () => stage(request, artefact, context));
   let compared: Compared[];
+  let stuck: SwapRow[];
   try {
     compared = await phase("Compare", async () => compare(chosen(manifest.objects, target), staged));
     throwIfCancelled(context.signal);
     await request.stillAllowed?.();
+    stuck = target.replace ? await settleEarlier(connection, engine) : [];
   } catch (error) {
     await phase("Tidy up", () => discard(staged, error));
     throw error;
@@ -114,6 +120,7 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
   const kept = target.replace
     ? await phase("Swap", () => performSwap({ connection, engine, backupId: backup.id, target: target.name, user: request.user }, staged, context))
     : await phase("Keep", () => keepOrDiscard(staged));
+  await giveUp(stuck, context);
   const opened = "connection" in kept && kept.connection ? await openable(request, { ...kept.connection, context }) : connection.name;
   const skipped = staged.skipped.reduce((sum, entry) => sum + entry.count, 0);
   context.log(skipped ? `restored with ${skipped} skipped` : "restored");

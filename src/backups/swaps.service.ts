@@ -1,15 +1,16 @@
 import "server-only";
 /** Restores that replace live data: the journal before the effect, the swap, undo, dropping what is kept, and what a crash left open. */
 import type { BackupEngine, JobContext, Staged, Swap, Swapped } from "@/backups/engine";
-import { asAppError, errorJson, runner, startJob } from "@/backups/jobs";
+import { asAppError, errorJson, inTurn, runner, startJob } from "@/backups/jobs";
 import { placeOf, placeText, readPlace } from "@/backups/place";
 import { isFromElsewhere } from "@/backups/taken-from";
 import type { Connection } from "@/server/connection";
 import { connectionById } from "@/server/connections";
-import { expiredSwaps, findSwap, journalSwap, keptSwapOf, type SwapRow, unsettledSwaps, updateSwap } from "@/server/control-plane/swaps.repo";
+import { expiredSwaps, findSwap, journalSwap, keptSwapOf, openSwaps, type SwapRow, unsettledSwaps, updateSwap } from "@/server/control-plane/swaps.repo";
 import { AppError } from "@/server/errors";
 import { LIMITS } from "@/server/limits";
 import { logger } from "@/server/logger";
+import { single } from "@/server/single";
 
 export interface SwapRequest {
   connection: Connection;
@@ -147,8 +148,7 @@ export async function startUndo(change: Change & Repeatable & Asked): Promise<{ 
 
 async function assertChangeable(row: SwapRow): Promise<void> {
   if (row.state === "dropped") throw new AppError("CONFLICT", "Nothing is kept of this restore any more", { fix: "Restore a backup instead." });
-  if (row.state === "swapping" || row.state === "exchanging")
-    throw new AppError("CONFLICT", "This restore is under way, or its end is not settled yet", { fix: "Wait a minute and look again." });
+  if (isOpen(row)) throw new AppError("CONFLICT", "This restore is under way, or its end is not settled yet", { fix: "Wait a minute and look again." });
 }
 
 async function runUndo({ row: { id, state: asked }, connection, engine, stillAllowed }: Change & Asked, context: JobContext): Promise<Record<string, unknown>> {
@@ -162,7 +162,8 @@ async function runUndo({ row: { id, state: asked }, connection, engine, stillAll
     });
   const swap = asSwap(row);
   const wasRestored = row.state === "restored";
-  await updateSwap(id, { state: "exchanging", boot_id: runner().bootId });
+  const stuck = await settleEarlier(connection, engine);
+  await updateSwap(id, { state: "exchanging", boot_id: runner().bootId, error: null });
   context.progress({ phase: "Exchange" });
   context.log(wasRestored ? "putting back what the restore replaced" : "putting the restored copy in place again");
   try {
@@ -170,6 +171,7 @@ async function runUndo({ row: { id, state: asked }, connection, engine, stillAll
     const swapped = await engine.exchange(connection, swap, { journal, context });
     await updateSwap(id, { state: wasRestored ? "undone" : "restored", kept_bytes: swapped.keptBytes, kept_until: keptUntil(), error: null });
     const word = wasRestored ? "undone" : "restored";
+    await giveUp(stuck, context);
     context.log(word);
     return { word, place: swapped.place, target: row.target, restoreId: id, openConnection: connection.name };
   } catch (error) {
@@ -196,7 +198,53 @@ export async function startDrop({ row, connection, engine, user, idempotencyKey,
   return { jobId };
 }
 
-/** Finds out what an interrupted swap or exchange came to, writes it down, and clears a swap that came to nothing. */
+const isOpen = ({ state }: SwapRow): boolean => state === "swapping" || state === "exchanging";
+
+/** No living job works on it. */
+const isInterrupted = (row: SwapRow): boolean => isOpen(row) && (row.boot_id !== runner().bootId || row.error !== null);
+
+/** Whether both are of one place; a restore that did not note its own is of its connection's. */
+async function isOf(row: SwapRow, connection: Connection): Promise<boolean> {
+  const place = readPlace(row.place);
+  if (place === null) return row.connection_id === connection.id;
+  // A backup of Redis holds several logical databases, and replaces them all.
+  const replaced = place.engine === "redis" ? { ...place, name: placeOf(connection).name } : place;
+  return !(await isFromElsewhere({ place: JSON.stringify(replaced) }, connection));
+}
+
+/**
+ * What earlier restores of this place left open is settled before its live data is replaced again: later, their old state would be put
+ * over the new one. To be called in the server's turn. @returns those that never can be settled, for `giveUp`
+ * @throws AppError CONFLICT for one that is under way, and the engine's error for one whose end cannot be found out now
+ */
+export async function settleEarlier(connection: Connection, engine: BackupEngine): Promise<SwapRow[]> {
+  const stuck: SwapRow[] = [];
+  for (const row of await openSwaps()) {
+    if (!(await isOf(row, connection))) continue;
+    const what = `the restore of ${row.created_at} into ${row.target}`;
+    if (!isInterrupted(row)) throw new AppError("CONFLICT", `What is live is being replaced by ${what}`, { fix: "Wait until that has ended." });
+    try {
+      const owner = await connectionById(row.connection_id).catch(() => connection);
+      await settleRow(row, (await isFromElsewhere(row, owner)) ? connection : owner, engine);
+    } catch (cause) {
+      const shown = asAppError(cause, row.id);
+      if (shown.code !== "CONFLICT")
+        throw new AppError(shown.code, `What became of ${what} is not known yet: ${shown.message}`, { fix: "The console looks again every minute.", cause });
+      stuck.push(row);
+    }
+  }
+  return stuck;
+}
+
+/** What is live is another restore's by now: nothing of these is put back any more, and what they keep is dropped in its time. */
+export async function giveUp(stuck: readonly SwapRow[], context: Pick<JobContext, "log">): Promise<void> {
+  for (const row of stuck) {
+    await updateSwap(row.id, { state: "undone", kept_until: keptUntil(), error: null });
+    context.log(`the restore of ${row.created_at}, whose end could not be found out, is replaced by this one`);
+  }
+}
+
+/** Finds out what an interrupted swap or exchange came to, writes it down, and clears a swap that came to nothing. In the server's turn. */
 async function settleRow(row: SwapRow, connection: Connection, engine: BackupEngine): Promise<"restored" | "before"> {
   const log = (line: string): void => logger().info({ restore: row.id }, line);
   try {
@@ -227,9 +275,28 @@ const SYSTEM = { id: "system", name: "the console" };
 
 /** Settles what is open and drops what nobody may undo any more. Called at boot and every minute; one failure does not stop the others. */
 export async function tendSwaps(engineOf: EngineOf): Promise<void> {
-  for (const row of await unsettledSwaps(runner().bootId)) {
-    await tend(row, async (connection) => void (await settleRow(row, connection, engineOf(row.connection_id))));
+  const interrupted = await unsettledSwaps(runner().bootId);
+  await Promise.all([...interrupted.map((row) => settleInTurn(row, engineOf)), dropExpired(engineOf)]);
+}
+
+/** Once at a time: a long one is not begun again by the next minute, nor beside a job of its server. */
+async function settleInTurn(row: SwapRow, engineOf: EngineOf): Promise<void> {
+  const settling = single("settling swaps", () => new Set<string>());
+  if (settling.has(row.id)) return;
+  settling.add(row.id);
+  try {
+    await tend(row, (connection) =>
+      inTurn(connection, async () => {
+        const current = await findSwap(row.id);
+        if (current && isInterrupted(current)) await settleRow(current, connection, engineOf(row.connection_id));
+      }),
+    );
+  } finally {
+    settling.delete(row.id);
   }
+}
+
+async function dropExpired(engineOf: EngineOf): Promise<void> {
   for (const row of await expiredSwaps(new Date().toISOString())) {
     // Tried again every hour, not every minute, while its server is away.
     const idempotencyKey = `drop-${row.id}-${hourOf(new Date())}`;

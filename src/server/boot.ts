@@ -44,10 +44,10 @@ const TEND_EVERY_MS = 60_000;
 
 /** What restores keep for undo: settled when a crash left it open, dropped when its time is over; and what others left aside. */
 function startTending(): void {
-  const tend = () =>
-    tendSwaps(engineOf)
-      .then(() => sweepLeftBehind(engineOf))
-      .catch((error: unknown) => logger().error({ error }, "tending restores failed"));
+  let sweeping: Promise<void> | null = null;
+  const sweep = () => (sweeping ??= sweepLeftBehind(engineOf).finally(() => (sweeping = null)));
+  // A restore that waits for its server, or takes its time, holds up no other.
+  const tend = () => Promise.all([tendSwaps(engineOf), sweep()]).catch((error: unknown) => logger().error({ error }, "tending restores failed"));
   const timer = setInterval(() => void tend(), TEND_EVERY_MS);
   timer.unref();
   single("tending", () => timer);

@@ -44,6 +44,11 @@ export function keptSwapOf(connectionId: string): Promise<SwapRow | undefined> {
     .executeTakeFirst();
 }
 
+/** Those under way, and those that broke off and are not settled yet. */
+export function openSwaps(): Promise<SwapRow[]> {
+  return controlPlane().selectFrom("swaps").selectAll().where("state", "in", ["swapping", "exchanging"]).execute();
+}
+
 /** Interrupted ones that no living job works on. */
 export function unsettledSwaps(bootId: string): Promise<SwapRow[]> {
   return controlPlane()
