@@ -93,3 +93,19 @@ export async function asideDatabases(connection: Connection, info: InfoFields): 
     }),
   );
 }
+
+/** Logical databases with a key of a marker's name, whatever it holds: a snapshot leaves them out. */
+export async function markedDatabases(connection: Connection, info: InfoFields): Promise<number[]> {
+  const databases = databaseCounts(info).map(({ db }) => db);
+  using client = openJobClient(connection, 0);
+  const replies = await client.run(
+    databases.flatMap((db): CommandLine[] => [
+      ["SELECT", db],
+      ["EXISTS", ...Object.values(MARKERS)],
+    ]),
+  );
+  return databases.filter((_, index) => {
+    const found = replies[index * 2 + 1];
+    return found !== undefined && !(found instanceof Error) && asNumber(found) > 0;
+  });
+}

@@ -62,6 +62,12 @@ export async function surveySource(source: Source, limit: { bulkBytesMax: number
   return survey;
 }
 
+/** Reads it once. @throws LIMIT_EXCEEDED for a key that the server gave, and would not take back */
+export async function assertSendable(source: Source, limit: { bulkBytesMax: number | null; address: string }, reading: Reading): Promise<void> {
+  if (limit.bulkBytesMax === null) return;
+  for await (const records of ownRecords(source, reading)) assertShort(records, limit);
+}
+
 function manifestKeys({ artefact, databases }: Source): number {
   return artefact.manifest.objects.reduce((sum, { name, count }) => sum + (databases.includes(readObjectName(name)?.db ?? -1) ? (count ?? 0) : 0), 0);
 }

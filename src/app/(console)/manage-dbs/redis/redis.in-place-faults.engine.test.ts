@@ -8,13 +8,14 @@ import type { Connection } from "@/server/connection";
 import { testConnection } from "@/test/connections";
 import { temporaryControlPlane } from "@/test/control-plane";
 import { redisBackup } from "./redis.backup";
+import { MARKERS } from "./redis.backup-marker";
 import { POINTS } from "./redis.swap-points";
 import { testJob, writeArtefact, writePortableArtefact, type TestDir } from "./redis.test-artefact";
 import { execProxy } from "./redis.test-proxy";
 import { contentsOf } from "./redis.test-seed";
 import type { TestRedis } from "./redis.test-server";
 import { startServer } from "./redis.test-suite";
-import { REPLACE, withServer } from "./redis.test-swap";
+import { failsOf, planFor, REPLACE, withServer } from "./redis.test-swap";
 
 const plane = await temporaryControlPlane();
 const kept = () => (existsSync(join(plane.directory, "kept")) ? readdirSync(join(plane.directory, "kept")).toSorted() : []);
@@ -105,5 +106,42 @@ describe("a restore key by key", () => {
       expect(await own.driver().mget("live", "since", "a")).toEqual(["1", "1", null]);
       await redisBackup.dropKept(own.connection, swap, testJob());
       expect(kept()).toEqual([]);
+    }));
+});
+
+describe("the live state is not touched when its safety copy", () => {
+  const nothingDone = async (own: TestRedis, before: Map<string, string>) => {
+    expect(await contentsOf(own.driver())).toEqual(before);
+    expect(kept()).toEqual([]);
+  };
+
+  it("holds a key that is longer than the server takes", () =>
+    withServer(ONE, async (own) => {
+      await own.driver().config("SET", "proto-max-bulk-len", String(1024 * 1024));
+      for (let part = 0; part < 4; part++) await own.driver().rpush("long", randomBytes(400_000));
+      const before = await contentsOf(own.driver());
+      const artefact = await smallBackup();
+      await expect(redisBackup.stage(artefact, own.connection, REPLACE, testJob())).rejects.toMatchObject({
+        code: "LIMIT_EXCEEDED",
+        message: expect.stringContaining(`The key "long" is longer`),
+      });
+      await nothingDone(own, before);
+    }));
+
+  it("lacks a database that has a key of a marker's name, whatever it holds and whenever it came", () =>
+    withServer(ONE, async (own) => {
+      await own.driver().set("live", "1");
+      const artefact = await smallBackup();
+      const job = testJob();
+      // After the first look, before the copy is made.
+      job.log = () => void (stray ??= own.driver().rpush(MARKERS.before, "anything"));
+      let stray: Promise<unknown> | undefined;
+      const refused = { code: "CONFLICT", message: expect.stringContaining("or a key of that name") };
+      await expect(redisBackup.stage(artefact, own.connection, REPLACE, job)).rejects.toMatchObject(refused);
+      await stray;
+      const before = await contentsOf(own.driver());
+      expect(failsOf(await planFor(artefact, own))).toEqual(["Earlier restores"]);
+      await expect(redisBackup.stage(artefact, own.connection, REPLACE, testJob())).rejects.toMatchObject(refused);
+      await nothingDone(own, before);
     }));
 });

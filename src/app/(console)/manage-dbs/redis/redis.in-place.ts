@@ -9,7 +9,16 @@ import { CLIENT_NAME, openJobClient, type CommandLine, type RedisClient } from "
 import { stageFunctions } from "./redis.functions-restore";
 import { firstLibraries, KeptLibraries, libraryCommands, nextLibraries, settleLibraries } from "./redis.functions-swap";
 import { redisError } from "./redis.errors";
-import { assertTakesWrites, compareReplaced, replaceKeys, surveySource, type Replacing, type Source, type Survey } from "./redis.in-place-apply";
+import {
+  assertSendable,
+  assertTakesWrites,
+  compareReplaced,
+  replaceKeys,
+  surveySource,
+  type Replacing,
+  type Source,
+  type Survey,
+} from "./redis.in-place-apply";
 import {
   copyArtefact,
   copyPath,
@@ -27,6 +36,7 @@ import {
 } from "./redis.in-place-files";
 import { asText } from "./redis.reply";
 import { infoNumber } from "./redis.server-facts";
+import { standsAside } from "./redis.swap-target";
 import { atPoint } from "./redis.swap-points";
 import { serverTimeMs } from "./redis.time";
 
@@ -86,7 +96,7 @@ export async function stageInPlace(restore: Restore): Promise<Staged> {
   const survey = await surveySource(source, { bulkBytesMax, address: connection.address }, reading(context));
   const functions = await stageFunctions(artefact, { replace: true }, clients.first);
   context.log("copying the live state: it is kept for undo, and put back when anything fails");
-  const before = await writeCopy(connection, { jobId: context.jobId, side: "before" }, context);
+  const before = await copyLive({ connection, jobId: context.jobId, databases, nowMs, bulkBytesMax, side: "before", context });
   await atPoint("copied");
   const cannotStay = () => Promise.reject(new AppError("UNSUPPORTED", "Nothing stands aside of a restore key by key", { fix: "Restore into a new place." }));
   const expired = countedObjects(survey.expired).map(({ name, count }) => ({ name, count, reason: "expired since the backup" }));
@@ -114,6 +124,35 @@ export async function stageInPlace(restore: Restore): Promise<Staged> {
   };
 }
 
+interface LiveCopy extends Omit<Source, "artefact"> {
+  connection: Connection;
+  /** Of the restore, also when it is undone. */
+  jobId: string;
+  side: Side;
+  bulkBytesMax: number | null;
+  context: JobContext;
+}
+
+/** @throws with nothing left when the copy could not be put back: it lacks what is to be replaced, or the server would not take it */
+async function copyLive({ connection, jobId, databases, nowMs, bulkBytesMax, side, context }: LiveCopy): Promise<KeptCopy> {
+  const copy = await writeCopy(connection, { jobId, side }, context);
+  try {
+    assertHolds(copy, { databases, address: connection.address });
+    const artefact = copyArtefact(copyPath(jobId, side), copy);
+    await assertSendable({ artefact, databases, nowMs }, { bulkBytesMax, address: connection.address }, { signal: context.signal });
+    return copy;
+  } catch (error) {
+    await removeCopy(jobId, side);
+    throw error;
+  }
+}
+
+/** A database that looks as if it stood aside is in no backup. */
+function assertHolds({ manifest }: KeptCopy, { databases, address }: { databases: number[]; address: string }): void {
+  const missing = databases.find((db) => manifest.skipped.some(({ name }) => name === `db${db}`));
+  if (missing !== undefined) throw standsAside(missing, address);
+}
+
 const reading = (context: Pick<JobContext, "signal" | "progress">) => ({
   signal: context.signal,
   onBytes: (bytesDone: number) => context.progress({ bytesDone }),
@@ -135,8 +174,9 @@ export async function exchangeInPlace(connection: Connection, swap: Swap, { jour
   await forgetPutBack(jobId, live);
   const source = { artefact: copyArtefact(copyPath(jobId, goal), kept), databases: state.databases, nowMs: await serverTimeMs(clients.first) };
   context.progress({ phase: "Read what is kept", bytesTotal: kept.bytes, bytesDone: 0 });
-  const survey = await surveySource(source, { bulkBytesMax: await readBulkLimit(connection), address: connection.address }, reading(context));
-  const copy = await writeCopy(connection, { jobId, side: live }, context);
+  const bulkBytesMax = await readBulkLimit(connection);
+  const survey = await surveySource(source, { bulkBytesMax, address: connection.address }, reading(context));
+  const copy = await copyLive({ connection, jobId, databases: state.databases, nowMs: source.nowMs, bulkBytesMax, side: live, context });
   await atPoint("copied");
   const exchange = async (): Promise<Begun> => ({
     ...state,

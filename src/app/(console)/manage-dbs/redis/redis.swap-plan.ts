@@ -4,7 +4,7 @@ import { liveName } from "@/backups/live-name";
 import { formatBytes, formatCount } from "@/lib/format";
 import { AppError } from "@/server/errors";
 import { checkContent, checkMemory, checkRole, checkVersions, neededBytes, restoreWords, type Check, type Situation } from "./redis.backup-checks";
-import { asideDatabases, MARKERS } from "./redis.backup-marker";
+import { asideDatabases, markedDatabases, MARKERS } from "./redis.backup-marker";
 import { countTypes } from "./redis.backup-compare";
 import { objectName } from "./redis.backup-read";
 import { filledDatabases, readObjectName } from "./redis.backup-target";
@@ -244,13 +244,13 @@ async function checkClients({ info }: Replace): Promise<Check[]> {
 
 async function checkAside({ connection, info, facts, lives, way }: Replace): Promise<Check[]> {
   if (facts.isCluster) return [];
-  const aside = await asideDatabases(connection, info);
-  if (aside.length === 0) return [];
-  const inTheWay = aside.filter(({ db }) => way.inPlaceBecause !== null && lives.includes(db));
+  const inTheWay = way.inPlaceBecause === null ? [] : (await markedDatabases(connection, info)).filter((db) => lives.includes(db));
   if (inTheWay.length > 0) {
-    const detail = `${names(inTheWay.map(({ db }) => db))} holds what another restore stages or keeps for undo: undo or drop that first.`;
+    const detail = `${names(inTheWay)} holds what another restore stages or keeps for undo, or a key of that name (${Object.values(MARKERS).join(", ")}): undo or drop that restore first, or delete the key.`;
     return [{ result: "fail", title: "Earlier restores", detail }];
   }
+  const aside = await asideDatabases(connection, info);
+  if (aside.length === 0) return [];
   return [
     {
       result: "warn",

@@ -3,7 +3,7 @@ import type { RestoreTarget } from "@/backups/engine";
 import { liveName } from "@/backups/live-name";
 import type { Connection } from "@/server/connection";
 import { AppError } from "@/server/errors";
-import { asideDatabases } from "./redis.backup-marker";
+import { markedDatabases, MARKERS } from "./redis.backup-marker";
 import type { Placement } from "./redis.backup-target";
 import { redisClient } from "./redis.client";
 import { serverFacts } from "./redis.server-facts";
@@ -39,9 +39,13 @@ export async function placeInSpares(connection: Connection, { target, available,
     });
   }
   if (available.length === 0) throw new AppError("INVALID", "The backup holds no keys, so there is nothing to replace", { fix: "Choose another backup." });
-  const aside = (await asideDatabases(connection, info)).find(({ db }) => available.includes(db));
-  if (!aside) return null;
-  throw new AppError("CONFLICT", `db${aside.db} of ${connection.address} holds what another restore stages or keeps for undo`, {
-    fix: "Undo or drop that restore first.",
+  const marked = (await markedDatabases(connection, info)).find((db) => available.includes(db));
+  if (marked !== undefined) throw standsAside(marked, connection.address);
+  return null;
+}
+
+export function standsAside(db: number, address: string): AppError {
+  return new AppError("CONFLICT", `db${db} of ${address} holds what another restore stages or keeps for undo, or a key of that name`, {
+    fix: `Undo or drop that restore first. Where there is none, look at the keys ${Object.values(MARKERS).join(", ")} of db${db}, and delete them.`,
   });
 }
