@@ -1,6 +1,6 @@
 import "server-only";
 /** Restores: check, stage aside, compare with the manifest, then keep under a new name or swap with what is live; remove when not equal. */
-import type { Artefact, BackupEngine, JobContext, RestorePlan, RestoreTarget, Staged } from "@/backups/engine";
+import type { BackupEngine, JobContext, RestorePlan, RestoreTarget, Staged } from "@/backups/engine";
 import { noteLeftBehind } from "@/backups/left-behind.service";
 import { giveUp, performSwap, settleEarlier } from "@/backups/swaps.service";
 import { checkArtefact, checkBytes, checkSize, markIfDamaged, storedArtefact } from "@/backups/backups.service";
@@ -103,9 +103,9 @@ async function runRestore(request: RestoreRequest, context: JobContext): Promise
   const { artefact, manifest } = await storedArtefact(backup);
   await phase("Check the target", async () => {
     if (target.replace) await settleEarlier(connection, engine);
-    assertPlan(await engine.plan(artefact, connection, target, { signal: context.signal, checksOnly: true }));
+    assertPlan(await orDamaged(request, context, () => engine.plan(artefact, connection, target, { signal: context.signal, checksOnly: true })));
   });
-  const staged = await phase("Restore aside", () => stage(request, artefact, context));
+  const staged = await phase("Restore aside", () => orDamaged(request, context, () => engine.stage(artefact, connection, target, context)));
   let compared: Compared[];
   let stuck: SwapRow[];
   try {
@@ -145,10 +145,10 @@ async function checkBefore({ backup, engine }: RestoreRequest, context: JobConte
   });
 }
 
-/** When what stands aside is not the backup, it may be the file that is not: then that is said, and written on the backup. */
-async function stage({ backup, engine, connection, target }: RestoreRequest, artefact: Artefact, context: JobContext): Promise<Staged> {
+/** When the engine fails at a file that was not read for it, it may be the file that is another: then that is said, and written on the backup. */
+async function orDamaged<T>({ backup, engine }: RestoreRequest, context: JobContext, run: () => Promise<T>): Promise<T> {
   try {
-    return await engine.stage(artefact, connection, target, context);
+    return await run();
   } catch (error) {
     if (engine.stageProvesBytes && !context.signal.aborted) await orMarked(backup, context, () => checkBytes({ backup, context }));
     throw error;

@@ -24,12 +24,12 @@ const { controlPlane } = await import("@/server/control-plane/database");
 
 afterAll(() => shop.remove());
 
-const restore = (backup: BackupRow, target: string, options: { engine?: BackupEngine; idempotencyKey?: string } = {}) =>
+const restore = (backup: BackupRow, target: string, options: { engine?: BackupEngine; idempotencyKey?: string; replace?: boolean } = {}) =>
   startRestore({
     backup,
     connection: shop.connection,
     engine: options.engine ?? shop.engine,
-    target: { name: target },
+    target: { name: target, replace: options.replace },
     user: shop.user,
     idempotencyKey: options.idempotencyKey,
     addConnection: (parts) => addRestoredConnection({ origin: shop.connection, createdBy: shop.user.id, ...parts }),
@@ -125,19 +125,25 @@ describe("a restore", () => {
     expect((await shop.ended((await restore(backup, target)).jobId)).state).toBe("succeeded");
   });
 
-  test("I5: of an altered file is refused, nothing of it is left, and the backup is no good one any more", async () => {
-    const backup = await shop.complete();
-    const path = artefactPath(backup.file_name);
-    const bytes = readFileSync(path);
-    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
-    writeFileSync(path, bytes);
-    const before = shop.beside();
-    const row = await shop.ended((await restore(backup, name())).jobId);
-    expect(row.state).toBe("failed");
-    expect(JSON.parse(row.error ?? "{}")).toMatchObject({ message: "The file is not the one that was written: its SHA-256 differs" });
-    expect(shop.beside()).toEqual(before);
-    expect(await shop.backup(backup.id)).toMatchObject({ state: "failed", verified_at: null });
-  });
+  test.for(["its last byte", "its first page"])(
+    "I5: of a file altered in %s is refused, nothing of it is left, and the backup is no good one any more",
+    async (where) => {
+      const backup = await shop.complete();
+      const path = artefactPath(backup.file_name);
+      const bytes = readFileSync(path);
+      const at = where === "its first page" ? 100 : bytes.length - 1;
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      writeFileSync(path, bytes);
+      const before = shop.beside();
+      const row = await shop.ended(
+        (await (where === "its first page" ? restore(backup, "bookshop.sqlite", { replace: true }) : restore(backup, name()))).jobId,
+      );
+      expect(row.state).toBe("failed");
+      expect(JSON.parse(row.error ?? "{}")).toMatchObject({ message: "The file is not the one that was written: its SHA-256 differs" });
+      expect(shop.beside()).toEqual(before);
+      expect(await shop.backup(backup.id)).toMatchObject({ state: "failed", verified_at: null });
+    },
+  );
 
   const wrong: Record<string, BackupEngine["stage"]> = {
     "a table came out short": async (...args) => {
