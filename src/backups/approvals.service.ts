@@ -7,7 +7,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Approval } from "@/backups/approvals.schema";
 import type { RestoreTarget } from "@/backups/engine";
 import { liveName } from "@/backups/live-name";
-import { isSamePlace, type Place, placeOf, placeText, readPlace } from "@/backups/place";
+import { comparePlaces, placeNow, placeOf, placeText, readPlace, type Sameness } from "@/backups/place";
 import { isFromElsewhere } from "@/backups/taken-from";
 import type { Principal } from "@/server/auth/principal";
 import type { Connection } from "@/server/connection";
@@ -23,22 +23,32 @@ import { roleMay } from "@/lib/rights";
 
 const RULE = "two persons|";
 
-/** The settings that guard this connection: its own, and those of other connections to the same database, also when they are no more. */
-async function rulesOf(connection: Connection): Promise<string[]> {
-  const rules = await settingsOf(RULE);
-  const holds = await Promise.all(
-    rules.map(async ({ key, value }) => {
-      const id = key.slice(RULE.length);
-      if (id === connection.id) return true;
-      const guarded = [readPlace(value), await placeNow(id)];
-      return (await Promise.all(guarded.map(async (place) => place !== null && isSamePlace(place, placeOf(connection))))).includes(true);
-    }),
-  );
-  return rules.flatMap(({ key }, index) => (holds[index] ? [key] : []));
+interface Rule {
+  key: string;
+  sameness: Sameness;
+  /** Its connection is no more, and no server has its name. */
+  isOfThePast: boolean;
 }
 
-/** A connection that was edited since its rule began takes the rule along. Null when it is no more. */
-const placeNow = (id: string): Promise<Place | null> => connectionById(id).then(placeOf, () => null);
+/** The settings that guard this connection: its own, and those of other connections to what may be the same database, also when they are no more. */
+async function rulesOf(connection: Connection): Promise<Rule[]> {
+  const rules = await settingsOf(RULE);
+  const now = await placeNow(connection);
+  const compared = await Promise.all(
+    rules.map(async ({ key, value }): Promise<Rule> => {
+      const id = key.slice(RULE.length);
+      if (id === connection.id) return { key, sameness: "same", isOfThePast: false };
+      // A connection that was edited since its rule began takes the rule along.
+      const owner = await connectionById(id).catch(() => null);
+      const guarded = [readPlace(value), owner && (await placeNow(owner))].filter((place) => place !== null);
+      const found = await Promise.all(guarded.map((place) => comparePlaces(place, now, { missingHost: "unknown" })));
+      const lenient = await Promise.all(guarded.map((place) => comparePlaces(place, now)));
+      const sameness = found.includes("same") ? "same" : found.includes("unknown") ? "unknown" : "other";
+      return { key, sameness, isOfThePast: owner === null && lenient.every((answer) => answer === "other") };
+    }),
+  );
+  return compared.filter(({ sameness }) => sameness !== "other");
+}
 
 /** Whether a replacing restore of this connection needs a second person. */
 export const isTwoPerson = async (connection: Connection): Promise<boolean> => (await rulesOf(connection)).length > 0;
@@ -46,7 +56,8 @@ export const isTwoPerson = async (connection: Connection): Promise<boolean> => (
 const beginRule = (connection: Connection): Promise<void> => writeSetting(`${RULE}${connection.id}`, JSON.stringify(placeOf(connection)));
 
 async function endRule(connection: Connection): Promise<void> {
-  for (const key of await rulesOf(connection)) await deleteSetting(key);
+  // One that holds only because nothing can be looked up just now is another database's to end.
+  for (const { key, sameness, isOfThePast } of await rulesOf(connection)) if (sameness === "same" || isOfThePast) await deleteSetting(key);
 }
 
 type Row = repo.ApprovalRow;

@@ -1,10 +1,8 @@
 import "server-only";
 /** Which database a connection opens, whatever the connection is called: two names may mean one place, and one name another place than before. */
-import { lookup } from "node:dns/promises";
-import { statSync } from "node:fs";
-import { networkInterfaces } from "node:os";
 import { z } from "zod";
 import { liveName, partsOf } from "@/backups/live-name";
+import { addressesOf, fileAt } from "@/backups/place-reach";
 import { ENGINE_IDS, type EngineId } from "@/engines";
 import type { Connection } from "@/server/connection";
 import { realPath } from "@/server/control-plane/database";
@@ -15,6 +13,8 @@ const Place = z.object({
   at: z.array(z.string()),
   /** The database; Redis: the logical database's number; SQLite: empty. */
   name: z.string(),
+  /** SQLite: the path that was given, where links lead from it to the file. */
+  given: z.string().optional(),
 });
 /** Plain JSON without secrets, as it is stored. */
 export type Place = z.infer<typeof Place>;
@@ -23,13 +23,25 @@ const PORT: Record<Exclude<EngineId, "sqlite">, string> = { redis: "6379", postg
 
 export function placeOf(connection: Connection): Place {
   const { engine } = connection;
-  if (engine === "sqlite") return { engine, at: [realPath(connection.url.reveal())], name: "" };
+  if (engine === "sqlite") return fileOf(connection.url.reveal());
   const { hosts, options } = partsOf(connection.url.reveal());
   // PostgreSQL's URL may name them again behind the question mark, and there they count.
   const host = engine === "postgres" ? options.get("host") : null;
   const port = engine === "postgres" ? options.get("port") : null;
   const at = (host === null ? hosts : [host]).map((one) => withPort(one, { port, usual: PORT[engine] }));
   return { engine, at: at.toSorted(), name: liveName(connection) };
+}
+
+function fileOf(given: string): Place {
+  const at = realPath(given);
+  return { engine: "sqlite", at: [at], name: "", ...(at === given ? {} : { given }) };
+}
+
+/** The same for who asks often: links are followed only where the file system answers. */
+export async function placeNow(connection: Connection): Promise<Place> {
+  const given = connection.url.reveal();
+  const hangs = connection.engine === "sqlite" && (await fileAt(given)) === "untold";
+  return hangs ? { engine: "sqlite", at: [given], name: "" } : placeOf(connection);
 }
 
 function withPort(host: string, { port, usual }: { port: string | null; usual: string }): string {
@@ -50,50 +62,48 @@ export function readPlace(text: string | null): Place | null {
 /** As it is shown: `host:port/database`, or the path of a file. */
 export const placeText = ({ at, name }: Place): string => (name === "" ? at.join(",") : `${at.join(",")}/${name}`);
 
+/** Whether two places are one database. "unknown": that cannot be told now. */
+export type Sameness = "same" | "other" | "unknown";
+
 /**
- * Whether two places are one database: the same file by whatever link, or the same name on a server that both name, by whatever of its names
- * or addresses. A replica set that is named by different members, and a server behind a proxy, are not known to be one. A name that cannot be
- * resolved just now counts as the same, so that a rule is not lost with the resolver.
+ * The same: the same file by whatever link, or the same name on a server that both name, by whatever of its names or addresses. A replica set
+ * that is named by different members, and a server behind a proxy, are not known to be one.
+ * @param options what it means that only one of two servers is known to the name server; unless said, that they are two
  */
-export async function isSamePlace(one: Place, other: Place): Promise<boolean> {
-  if (one.engine !== other.engine || one.name !== other.name) return false;
-  if (one.at.some((at) => other.at.includes(at))) return true;
-  if (one.engine === "sqlite") return isSameFile(one.at[0] ?? "", other.at[0] ?? "");
-  const [first, second] = await Promise.all([reached(one.at), reached(other.at)]);
-  return first === null || second === null || [...first].some((address) => second.has(address));
+export async function comparePlaces(one: Place, other: Place, options: { missingHost?: "unknown" } = {}): Promise<Sameness> {
+  if (one.engine !== other.engine || one.name !== other.name) return "other";
+  if (one.at.some((at) => other.at.includes(at))) return "same";
+  return one.engine === "sqlite" ? compareFiles(one, other) : compareServers(one, other, options);
 }
 
-/** Two hard links are one file too. */
-function isSameFile(one: string, other: string): boolean {
-  const [first, second] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false, bigint: true }));
-  return first !== undefined && second !== undefined && first.ino === second.ino && first.dev === second.dev;
+/** Where one is gone, or its volume with it, the path that was given says which database it is. */
+async function compareFiles(one: Place, other: Place): Promise<Sameness> {
+  const [first, second] = await Promise.all([fileAt(one.at[0] ?? ""), fileAt(other.at[0] ?? "")]);
+  if (first === "untold" || second === "untold") return "unknown";
+  if (first !== "missing" && second !== "missing") return first === second ? "same" : "other";
+  if ((one.given ?? one.at[0]) === (other.given ?? other.at[0])) return "same";
+  return first === second ? "unknown" : "other";
 }
 
-/** `address:port` of all that is named; null when that cannot be told now. */
-async function reached(at: readonly string[]): Promise<Set<string> | null> {
+async function compareServers(one: Place, other: Place, { missingHost }: { missingHost?: "unknown" }): Promise<Sameness> {
+  const [first, second] = await Promise.all([reached(one), reached(other)]);
+  if (first.addresses.some((address) => second.addresses.includes(address))) return "same";
+  if (first.isUntold || second.isUntold) return "unknown";
+  if (missingHost === "unknown" && (first.isMissing || second.isMissing)) return "unknown";
+  return first.addresses.length === 0 && second.addresses.length === 0 ? "unknown" : "other";
+}
+
+async function reached({ at }: Place): Promise<{ addresses: string[]; isUntold: boolean; isMissing: boolean }> {
   const found = await Promise.all(at.map(addressesOf));
-  return found.includes(null) ? null : new Set(found.flatMap((addresses) => addresses ?? []));
+  return {
+    addresses: found.flatMap((addresses) => (typeof addresses === "string" ? [] : addresses)),
+    isUntold: found.includes("untold"),
+    isMissing: found.includes("missing"),
+  };
 }
 
-const THIS_MACHINE = "this machine";
-const LOOK_UP_MS = 3_000;
-
-async function addressesOf(at: string): Promise<string[] | null> {
-  const colon = at.lastIndexOf(":");
-  const [host, port] = [at.slice(0, colon).replace(/^\[|\]$/g, ""), at.slice(colon + 1)];
-  if (host.startsWith("/")) return [`${THIS_MACHINE}:${port}`];
-  try {
-    const answers = await Promise.race([lookup(host, { all: true }), late()]);
-    const own = ownAddresses();
-    return answers?.map(({ address }) => `${isLoopback(address) || own.has(address) ? THIS_MACHINE : address}:${port}`) ?? null;
-  } catch (error) {
-    // There is no such host: nothing is reached by this name.
-    return (error as NodeJS.ErrnoException).code === "ENOTFOUND" ? [] : null;
-  }
+/** Whether there is something: a file, or a server by one of the names. */
+export async function isThere(place: Place): Promise<boolean> {
+  if (place.engine === "sqlite") return !["missing", "untold"].includes(await fileAt(place.at[0] ?? ""));
+  return (await reached(place)).addresses.length > 0;
 }
-
-const late = (): Promise<null> => new Promise((resolve) => setTimeout(resolve, LOOK_UP_MS, null).unref());
-
-const isLoopback = (address: string): boolean => /^(127\.|::ffff:127\.|0\.0\.0\.0$|::1?$)/i.test(address);
-
-const ownAddresses = (): Set<string> => new Set(Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)));

@@ -4,7 +4,7 @@ import { sql, type Transaction } from "kysely";
 import PQueue from "p-queue";
 import { type Kept, toRemove } from "@/backups/keeping";
 import { artefactBytes, artefactPath, removeArtefact } from "@/backups/store";
-import { isFromElsewhere, isOfSamePlace } from "@/backups/taken-from";
+import { isFromElsewhere, isOfSamePlace, isSurelyFromElsewhere } from "@/backups/taken-from";
 import { SYSTEM_ACTOR } from "@/backups/system-user";
 import { isHeld } from "@/backups/uses";
 import { appendAudit, completeAudit } from "@/server/audit";
@@ -75,7 +75,7 @@ async function removeUnlessLast(id: string): Promise<void> {
 }
 
 /** Whether its connection opens another database now: nothing would ever replace it, as for a connection that is no more. */
-const isOfThePast = async (backup: Listed): Promise<boolean> => isFromElsewhere(backup, await connectionById(backup.connection_id));
+const isOfThePast = async (backup: Listed): Promise<boolean> => isSurelyFromElsewhere(backup, await connectionById(backup.connection_id));
 
 /** The backup that a drill proves: the newest good one of what the connection opens now. */
 export async function newestGood(connectionId: string): Promise<BackupRow | undefined> {

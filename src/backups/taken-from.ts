@@ -5,7 +5,7 @@ import "server-only";
  */
 import type { BackupSummary } from "@/backups/backups.schema";
 import type { RestorePlan } from "@/backups/engine";
-import { isSamePlace, placeOf, placeText, readPlace } from "@/backups/place";
+import { comparePlaces, isThere, placeNow, placeText, readPlace } from "@/backups/place";
 import { backupSummary } from "@/backups/views";
 import type { Connection } from "@/server/connection";
 import { connectionById } from "@/server/connections";
@@ -13,16 +13,21 @@ import type { BackupRow } from "@/server/control-plane/backups.repo";
 
 type Noted = Pick<BackupRow, "connection_id" | "place">;
 
-/** Whether it was taken from another database than the connection opens now. False where that was not noted. */
+/** Whether it was taken from another database than the connection opens now. False where that was not noted, or cannot be told now. */
 export async function isFromElsewhere({ place }: Pick<Noted, "place">, connection: Connection): Promise<boolean> {
   const taken = readPlace(place);
-  return taken !== null && !(await isSamePlace(taken, placeOf(connection)));
+  return taken !== null && (await comparePlaces(taken, await placeNow(connection))) === "other";
 }
 
-/** Whether two are of one database; one that did not note it is of any. */
+/** The same for who deletes by it: also what the connection opens now has to be there. */
+export async function isSurelyFromElsewhere(noted: Pick<Noted, "place">, connection: Connection): Promise<boolean> {
+  return (await isFromElsewhere(noted, connection)) && isThere(await placeNow(connection));
+}
+
+/** Whether two are known to be of one database; one that did not note it is of any. */
 export async function isOfSamePlace(one: Pick<Noted, "place">, other: Pick<Noted, "place">): Promise<boolean> {
   const [first, second] = [readPlace(one.place), readPlace(other.place)];
-  return first === null || second === null || isSamePlace(first, second);
+  return first === null || second === null || (await comparePlaces(first, second)) === "same";
 }
 
 /** As they are shown, with what their connections open now; a backup whose connection is no more is of nothing else. */
@@ -46,7 +51,7 @@ export async function summariesOf(rows: readonly Omit<BackupRow, "manifest">[]):
 export async function originCheck({ place }: Pick<Noted, "place">, connection: Connection, replace: boolean): Promise<RestorePlan["checks"]> {
   const taken = readPlace(place);
   if (taken === null || !(await isFromElsewhere({ place }, connection))) return [];
-  const now = `${connection.name} opens ${placeText(placeOf(connection))} now.`;
+  const now = `${connection.name} opens ${placeText(await placeNow(connection))} now.`;
   return [
     {
       result: "warn",

@@ -1,6 +1,6 @@
 import "server-only";
-import { mkdirSync, realpathSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync, readlinkSync, realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import SqliteDatabase from "better-sqlite3";
 import { Kysely, SqliteDialect } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
@@ -30,12 +30,24 @@ export const controlPlanePath = (): string => join(dataDir(), "control-plane.sql
 /** Copies of the console's own database that restores have made. */
 export const restoredDir = (): string => join(dataDir(), "restored");
 
-/** A path without links; as it is where there is nothing. */
-export function realPath(path: string): string {
+/** A path without links, also of a file that is not there: the links that are there are followed. */
+export function realPath(path: string, linksLeft = 40): string {
   try {
     return realpathSync(path);
   } catch {
-    return resolve(path);
+    const whole = resolve(path);
+    if (dirname(whole) === whole) return whole;
+    const at = join(realPath(dirname(whole), linksLeft), basename(whole));
+    const target = linksLeft === 0 ? null : linkAt(at);
+    return target === null ? at : realPath(resolve(dirname(at), target), linksLeft - 1);
+  }
+}
+
+function linkAt(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
   }
 }
 
