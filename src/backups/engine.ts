@@ -235,7 +235,7 @@ export interface BackupEngine {
   /**
    * After a swap or an exchange that did not come to its end (crash, lost connection): finishes it or takes it back, whichever is certain,
    * and answers what is live now: the "restored" copy, or the state from "before" it. Nothing is lost either way: the other one is still
-   * kept aside afterwards. Idempotent, also when nothing was interrupted. Rejects when it cannot know (server away): it is called again later.
+   * kept aside afterwards (a way that is not one step takes back what it half did, and what others wrote into it). Idempotent, also when nothing was interrupted. Rejects when it cannot know (server away): it is called again later.
    */
   settle(connection: Connection, swap: Swap, context: { log(line: string): void }): Promise<"restored" | "before">;
   /** Exchanges what is live and what is kept, in one step: undo, and undo of the undo. When it rejects the console calls `settle`. */

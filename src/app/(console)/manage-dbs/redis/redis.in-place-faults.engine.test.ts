@@ -1,5 +1,6 @@
 /** What a server does in the middle of a restore key by key, and what it does to the safety copy. */
 import { randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
@@ -15,7 +16,7 @@ import { execProxy } from "./redis.test-proxy";
 import { contentsOf } from "./redis.test-seed";
 import type { TestRedis } from "./redis.test-server";
 import { startServer } from "./redis.test-suite";
-import { failsOf, planFor, REPLACE, withServer } from "./redis.test-swap";
+import { failsOf, planFor, REPLACE, replaceInPlace, withServer } from "./redis.test-swap";
 
 const plane = await temporaryControlPlane();
 const kept = () => (existsSync(join(plane.directory, "kept")) ? readdirSync(join(plane.directory, "kept")).toSorted() : []);
@@ -143,5 +144,65 @@ describe("the live state is not touched when its safety copy", () => {
       expect(failsOf(await planFor(artefact, own))).toEqual(["Earlier restores"]);
       await expect(redisBackup.stage(artefact, own.connection, REPLACE, testJob())).rejects.toMatchObject(refused);
       await nothingDone(own, before);
+    }));
+});
+
+describe("a server that saves now and then has on its disk", () => {
+  const SAVING = [...ONE, "--save", "3600 1000000"];
+  const crash = async (own: TestRedis) => {
+    own.process.kill("SIGKILL");
+    if (own.process.exitCode === null && own.process.signalCode === null) await once(own.process, "exit");
+    await own.restart();
+  };
+
+  it("what was put back, before the copy goes", () =>
+    withServer(SAVING, async (own) => {
+      await own.driver().set("live", "1");
+      const before = await contentsOf(own.driver());
+      const { swap, run } = await begin(own.connection, await smallBackup());
+      POINTS.reached = async (name) => {
+        if (name !== "keys replaced") return;
+        await expect.poll(() => own.driver().info("persistence")).toContain("rdb_bgsave_in_progress:0");
+        await own.driver().save();
+        throw new Error("broken");
+      };
+      await expect(run()).rejects.toThrow("broken");
+      POINTS.reached = null;
+      expect(await redisBackup.settle(own.connection, swap, testJob())).toBe("before");
+      expect(kept()).toEqual([`${swap.jobId}.before.redis.put-back`]);
+      await crash(own);
+      expect(await contentsOf(own.driver())).toEqual(before);
+      await redisBackup.dropKept(own.connection, swap, testJob());
+    }));
+
+  it("what was restored and what was undone, before that is done", () =>
+    withServer(SAVING, async (own) => {
+      await own.driver().set("live", "1");
+      const before = await contentsOf(own.driver());
+      const restore = await replaceInPlace(own.connection, await smallBackup());
+      await crash(own);
+      expect(await own.driver().mget("live", "a")).toEqual([null, "restored"]);
+      await restore.exchange();
+      expect(kept()).toEqual([`${restore.swap.jobId}.restored.redis`]);
+      await crash(own);
+      expect(await contentsOf(own.driver())).toEqual(before);
+      await restore.drop();
+    }));
+
+  it("perhaps not, where it cannot be made to save: that is said, and the copy stays", () =>
+    withServer([...SAVING, "--rename-command", "BGSAVE", ""], async (own) => {
+      await own.driver().set("live", "1");
+      const job = testJob();
+      const restore = await replaceInPlace(own.connection, await smallBackup(), { job });
+      expect(job.lines.join("\n")).toContain("cannot be made to save (ERR unknown command");
+      await restore.exchange();
+      const { jobId } = restore.swap;
+      expect(kept()).toEqual([`${jobId}.before.redis`, `${jobId}.restored.redis`]);
+      expect(await redisBackup.settle(own.connection, restore.swap, testJob())).toBe("before");
+      expect(kept()).toEqual([`${jobId}.before.redis`, `${jobId}.restored.redis`]);
+      await restore.exchange();
+      expect(await own.driver().mget("live", "a")).toEqual([null, "restored"]);
+      await restore.drop();
+      expect(kept()).toEqual([]);
     }));
 });

@@ -80,7 +80,7 @@ function checkHalfDone({ because, remedy, items, artefact }: InPlace, places: st
   return {
     result: "warn",
     title: "Not in one step",
-    detail: `Databases cannot be exchanged here: ${because}. For about ${duration} clients see ${places} half old and half new. What they write to a key before it is replaced is lost, and what they write after stays; stop them if that matters, also because a key that they delete meanwhile counts as missing, and the live state is then put back. To have it in one step: ${remedy}.`,
+    detail: `Databases cannot be exchanged here: ${because}. For about ${duration} clients see ${places} half old and half new. What they write to a key before it is replaced is lost, and what they write after stays if the restore succeeds. If it fails, or the console or the server crashes, all that they wrote in ${places} until the live state is put back is lost. Stop them if that matters, also because a key that they delete meanwhile counts as missing, and the live state is then put back. To have it in one step: ${remedy}.`,
   };
 }
 
@@ -120,6 +120,6 @@ function checkBlocked({ info }: InPlace): Check[] {
 
 function checkPersistence({ info, connection }: InPlace): Check[] {
   if (infoNumber(info, "aof_enabled") === 1) return [];
-  const detail = `${connection.address} keeps no log of its writes (appendonly): if it crashes between the restore and its next save, it comes back with what it saved last, perhaps half of either state. Undo then brings back exactly the state from before.`;
+  const detail = `${connection.address} keeps no log of its writes (appendonly). Where it has save points it is made to save (BGSAVE) before the restore, an undo or a put-back counts as done; what breaks off before is put back. Where it never saves, or may not be made to (the log says so), it comes back from a crash with what it saved last, perhaps half of either state: after a restore undo then still brings back the state from before, after an undo or a put-back nothing does.`;
   return [{ result: "warn", title: "Saves now and then", detail }];
 }

@@ -34,6 +34,7 @@ import {
   writeCopy,
   type Side,
 } from "./redis.in-place-files";
+import { saveLive } from "./redis.in-place-saved";
 import { asText } from "./redis.reply";
 import { infoNumber } from "./redis.server-facts";
 import { standsAside } from "./redis.swap-target";
@@ -197,8 +198,8 @@ export async function settleInPlace(connection: Connection, swap: Swap, { log }:
   const state = readState(connection, swap);
   const { goal } = state;
   if (state.isDone) {
-    // What is live needs no copy.
-    await removeCopy(jobId, goal);
+    // What is live needs no copy when the server has it on its disk.
+    if ((await hasCopy(jobId, goal)) && (await saveNow(connection)) === null) await removeCopy(jobId, goal);
     return goal;
   }
   const side = other(goal);
@@ -210,9 +211,16 @@ export async function settleInPlace(connection: Connection, swap: Swap, { log }:
       });
     await putBack(connection, { state, copy: copyArtefact(copyPath(jobId, side), copy), jobId, log });
     await atPoint("put back");
+    const unsaved = await saveNow(connection);
+    if (unsaved !== null) log(`${connection.address} cannot be made to save what was put back (${unsaved}): if it crashes before its next save, it is lost`);
   }
   await endPutBack(jobId, side);
   return side;
+}
+
+async function saveNow(connection: Connection): Promise<string | null> {
+  using client = openJobClient(connection, 0);
+  return await saveLive(client);
 }
 
 interface PutBack {
@@ -307,11 +315,18 @@ async function exchangeJournaled({ connection, jobId, clients, source, survey, j
   await replaceFunctions(clients.first, state);
   await atPoint("exchanged");
   context.log(`replaced ${itemsTotal} keys one by one${moreWords(more)}`);
+  const unsaved = await saveLive(clients.first);
+  if (unsaved !== null) context.log(unsavedWords({ address: connection.address, unsaved, copy: (await hasCopy(jobId, goal)) ? copyPath(jobId, goal) : null }));
   await journal(asRecord({ ...state, isDone: true }));
   await atPoint("done");
-  await removeCopy(jobId, goal);
+  if (unsaved === null) await removeCopy(jobId, goal);
   const place = `${state.databases.map((db) => `db${db}`).join(", ")} of ${connection.address}`;
   return { place, keptBytes: state.copies[other(goal)]?.bytes ?? null };
+}
+
+function unsavedWords({ address, unsaved, copy }: { address: string; unsaved: string; copy: string | null }): string {
+  const stays = copy === null ? "" : `; a copy of what is live now stays in ${copy} until the restore is dropped`;
+  return `${address} cannot be made to save (${unsaved}): if it crashes before its next save, it comes back with what it saved last, perhaps half${stays}`;
 }
 
 async function replaceFunctions(client: RedisClient, { functions, goal }: Begun): Promise<void> {
