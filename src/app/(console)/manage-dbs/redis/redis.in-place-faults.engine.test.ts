@@ -110,6 +110,28 @@ describe("a restore key by key", () => {
     }));
 });
 
+it("function libraries that were loaded while keys were replaced stay, also after undo", () =>
+  withServer(ONE, async (own) => {
+    const code = (name: string) => `#!lua name=${name}\nredis.register_function("${name}", function() return 1 end)`;
+    const load = (server: TestRedis, name: string) => server.driver().call("FUNCTION", "LOAD", "REPLACE", code(name));
+    const loaded = async () =>
+      JSON.stringify(await own.driver().call("FUNCTION", "LIST"))
+        .match(/(?<="library_name",")\w+/g)
+        ?.toSorted();
+    await load(source, "shop");
+    const artefact = await smallBackup();
+    await source.driver().call("FUNCTION", "FLUSH");
+    await own.driver().set("live", "1");
+    await load(own, "old");
+    POINTS.reached = async (name) => void (name === "keys replaced" && (await load(own, "meanwhile")));
+    const restore = await replaceInPlace(own.connection, artefact);
+    POINTS.reached = null;
+    expect(await loaded()).toEqual(["meanwhile", "old", "shop"]);
+    await restore.exchange();
+    expect(await loaded()).toEqual(["meanwhile", "old"]);
+    await restore.drop();
+  }));
+
 describe("the live state is not touched when its safety copy", () => {
   const nothingDone = async (own: TestRedis, before: Map<string, string>) => {
     expect(await contentsOf(own.driver())).toEqual(before);

@@ -298,10 +298,10 @@ interface Exchange {
 
 /** The safety copy stands: from the journal on it is not cancelled any more. */
 async function exchangeJournaled({ connection, jobId, clients, source, survey, journal, context, begin }: Exchange): Promise<Swapped> {
-  const state = await begin();
-  const { goal } = state;
+  const begun = await begin();
+  const { goal } = begun;
   throwIfCancelled(context.signal);
-  await journal(asRecord({ ...state, isDone: false }));
+  await journal(asRecord({ ...begun, isDone: false }));
   await atPoint("journaled");
   const itemsTotal = countedObjects(survey.counts).reduce((sum, { count }) => sum + count, 0);
   const onKeys = (itemsDone: number) => context.progress({ itemsDone, itemsTotal });
@@ -312,6 +312,9 @@ async function exchangeJournaled({ connection, jobId, clients, source, survey, j
       fix: "Raise maxmemory, or restore to a server with room.",
     });
   const more = await compareReplaced(replacing);
+  // Keys take their time: libraries that were loaded meanwhile stay, or are kept.
+  const state = { ...begun, functions: (await begin()).functions };
+  await journal(asRecord({ ...state, isDone: false }));
   await replaceFunctions(clients.first, state);
   await atPoint("exchanged");
   context.log(`replaced ${itemsTotal} keys one by one${moreWords(more)}`);
