@@ -97,13 +97,31 @@ export interface Asking {
 export async function passTwoPersonRule(
   { connection, principal }: Asking,
   restore: { backup: BackupRow; target: RestoreTarget; approvalId: string | undefined },
-): Promise<{ waiting: Approval } | { waiting: null; settled(jobId: string | null): Promise<void> }> {
-  if (!restore.target.replace || !(await isTwoPerson(connection))) return { waiting: null, settled: async () => undefined };
+): Promise<{ waiting: Approval } | Passed> {
+  if (!restore.target.replace) return { waiting: null, settled: async () => undefined, assertStillAgreed: async () => undefined };
+  if (!(await isTwoPerson(connection))) return { waiting: null, settled: async () => undefined, assertStillAgreed: () => assertNoRule(connection) };
   const subject = restoreSubject(connection, restore.backup, restore.target);
   if (restore.approvalId === undefined) return { waiting: await request(subject, principal) };
   const row = await approvalOf(connection.id, restore.approvalId);
   await spend(row, subject, principal);
-  return { waiting: null, settled: (jobId) => repo.settleApproval(row.id, jobId) };
+  return { waiting: null, settled: (jobId) => repo.settleApproval(row.id, jobId), assertStillAgreed: () => assertMayStillApprove(row) };
+}
+
+interface Passed {
+  waiting: null;
+  settled(jobId: string | null): Promise<void>;
+  /** Asked again before the effect, which may be hours later. Rejects when the approver lost the right, or a rule was begun, meanwhile. */
+  assertStillAgreed(): Promise<void>;
+}
+
+async function assertNoRule(connection: Connection): Promise<void> {
+  if (!(await isTwoPerson(connection))) return;
+  throw new AppError("FORBIDDEN", "This connection needs two persons to replace what is live by now", { fix: "Ask again: that asks a second person." });
+}
+
+async function assertMayStillApprove(row: Row): Promise<void> {
+  if (await mayStillApprove(row)) return;
+  throw new AppError("CONFLICT", `${row.decided_by_name ?? "Who approved this"} may not approve it any more`, { fix: "Ask for approval again." });
 }
 
 /**
@@ -147,7 +165,7 @@ async function spend(row: Row, subject: Subject, principal: Principal): Promise<
   const state = stateOf(row);
   if (state !== "approved") throw new AppError("CONFLICT", NOT_APPROVED[state], again);
   if (row.hash !== hashOf(subject)) throw new AppError("CONFLICT", "The approval is for another backup, target or connection than this", again);
-  if (!(await mayStillApprove(row))) throw new AppError("CONFLICT", `${row.decided_by_name ?? "Who approved this"} may not approve it any more`, again);
+  await assertMayStillApprove(row);
   if (!(await repo.useApproval(row.id, new Date().toISOString()))) throw new AppError("CONFLICT", NOT_APPROVED.used, again);
 }
 

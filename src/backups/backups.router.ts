@@ -139,7 +139,10 @@ export function createBackupsRouter(engineId: EngineId, engine: BackupEngine) {
           engine,
           user: { id: ctx.principal.userId, name: ctx.principal.name },
           idempotencyKey: input.idempotencyKey,
-          stillAllowed: () => assertStillMay(ctx.principal.userId, "restore", ctx.connection.id),
+          async stillAllowed() {
+            await assertStillMay(ctx.principal, "restore", ctx.connection.id);
+            await passed.assertStillAgreed();
+          },
           addConnection: (parts) => addRestoredConnection({ origin: ctx.connection, createdBy: ctx.principal.userId, ...parts }),
         }).catch(async (error: unknown) => {
           await passed.settled(null);

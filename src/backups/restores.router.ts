@@ -29,9 +29,13 @@ export function createRestoresRouter(engineId: EngineId, engine: BackupEngine) {
         const row = await swapOf(ctx.connection.id, input.id);
         requireTypedName(input.confirm, row.target);
         requireRecentSignIn(ctx.principal);
-        if (kind === "undo" && row.state === "undone") await assertMayPutBack(ctx.connection, row.id);
+        const isPutBack = kind === "undo" && row.state === "undone";
+        if (isPutBack) await assertMayPutBack(ctx.connection, row.id);
         const user = { id: ctx.principal.userId, name: ctx.principal.name };
-        const stillAllowed = () => assertStillMay(user.id, "restore", row.connection_id);
+        const stillAllowed = async () => {
+          await assertStillMay(ctx.principal, "restore", row.connection_id);
+          if (isPutBack) await assertMayPutBack(ctx.connection, row.id);
+        };
         return (kind === "undo" ? startUndo : startDrop)({ row, connection: ctx.connection, engine, user, idempotencyKey: input.idempotencyKey, stillAllowed });
       });
 

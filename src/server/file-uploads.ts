@@ -48,7 +48,7 @@ export async function takeUpload(upload: Upload): Promise<{ jobId: string; backu
       body: upload.body ?? emptyBody(),
       length,
       signal: upload.signal,
-      stillAllowed: () => assertStillMay(upload.principal.userId, "restore", entry.connection_id),
+      stillAllowed: () => assertStillMay(upload.principal, "restore", entry.connection_id),
     });
     await completeAudit(seq, { outcome: "allowed", detail: `${received.bytes} bytes as ${received.backupId}, job ${received.jobId}` });
     return received;

@@ -3,6 +3,7 @@ import { type Action, type Role, roleMay } from "@/lib/rights";
 import type { Principal } from "@/server/auth/principal";
 import { holdsControlPlane } from "@/server/connections";
 import { findGrant } from "@/server/control-plane/grants.repo";
+import { findToken } from "@/server/control-plane/tokens.repo";
 import { findUser } from "@/server/control-plane/users.repo";
 import { AppError } from "@/server/errors";
 
@@ -24,10 +25,16 @@ export async function may(principal: Principal, action: Action, connectionId: st
 
 /**
  * Asks again before the effect of something that took its time, of the person as the control plane knows them now. A session that ended by
- * itself meanwhile takes no right away. @throws AppError FORBIDDEN
+ * itself meanwhile takes no right away; a token that was revoked or is too old does. @throws AppError FORBIDDEN
  */
-export async function assertStillMay(userId: string, action: Action, connectionId: string): Promise<void> {
-  const user = await findUser(userId);
-  if (user && user.disabled === 0 && roleMay(await effectiveRole(user.id, user.role, connectionId), action)) return;
+export async function assertStillMay(asker: Pick<Principal, "userId" | "sessionKey">, action: Action, connectionId: string): Promise<void> {
+  const user = await findUser(asker.userId);
+  if (!(await isTokenGone(asker.sessionKey)) && user && user.disabled === 0 && roleMay(await effectiveRole(user.id, user.role, connectionId), action)) return;
   throw new AppError("FORBIDDEN", `Who asked for this may not ${action} on ${connectionId} any more`, { fix: "Ask an admin for the right." });
+}
+
+async function isTokenGone(sessionKey: string): Promise<boolean> {
+  if (!sessionKey.startsWith("token:")) return false;
+  const token = await findToken(sessionKey.slice("token:".length));
+  return !token || token.revoked_at !== null || (token.expires_at !== null && token.expires_at <= new Date().toISOString());
 }

@@ -1,12 +1,15 @@
 /** F23: who loses the right in the middle of a job changes nothing live any more; what only reads goes on. */
 import { readFileSync } from "node:fs";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Principal } from "@/server/auth/principal";
 import type { User } from "@/server/control-plane/users.repo";
 import { failureOf, gate } from "@/test/outcomes";
 import { sqliteConsole } from "@/test/sqlite-console";
 
 const shop = await sqliteConsole();
 const { startJob } = await import("@/backups/jobs");
+const { controlPlane } = await import("@/server/control-plane/database");
+const { insertToken, revokeToken } = await import("@/server/control-plane/tokens.repo");
 const { putGrant } = await import("@/server/control-plane/grants.repo");
 const { listSwaps } = await import("@/server/control-plane/swaps.repo");
 const { updateUser } = await import("@/server/control-plane/users.repo");
@@ -16,7 +19,7 @@ const { createCaller } = await import("@/trpc/root");
 afterAll(() => shop.remove());
 
 const TARGET = "bookshop.sqlite";
-const as = (user: User) => createCaller({ principal: principalOf(user), requestId: "test", address: "::1" }).sqlite;
+const as = (user: User, more: Partial<Principal> = {}) => createCaller({ principal: principalOf(user, more), requestId: "test", address: "::1" }).sqlite;
 let person: User;
 beforeEach(async () => {
   person = await addPerson("admin");
@@ -31,11 +34,11 @@ type Way = keyof typeof WAYS;
 const ways = Object.keys(WAYS) as Way[];
 
 /** Begins a job while another one has the server, takes the right away, and lets it have its turn. */
-async function lost(way: Way, begin: () => Promise<{ jobId: string | null }>) {
+async function lost(way: Way | (() => Promise<unknown>), begin: () => Promise<{ jobId: string | null }>) {
   const { opened, open } = gate();
   const first = await startJob({ kind: "verify", connection: shop.connection, user: shop.user, request: {} }, () => opened.then(() => ({})));
   const { jobId } = await begin();
-  await WAYS[way]();
+  await (typeof way === "string" ? WAYS[way] : way)();
   open();
   await shop.ended(first.jobId);
   return shop.ended(jobId ?? "");
@@ -68,5 +71,66 @@ describe.each(ways)("%s", (way) => {
   test("a backup goes on: it is the connection's", async () => {
     const job = await lost(way, () => as(person).backups.create({}));
     expect(job.state).toBe("succeeded");
+  });
+});
+
+describe("what else was agreed to", () => {
+  const replacing = (id: string) => ({ id, target: TARGET, replace: true, confirm: TARGET });
+  afterEach(() => controlPlane().deleteFrom("settings").where("key", "like", "two persons%").execute());
+
+  test.each(["revoked", "too old"])("a token that is %s meanwhile restores nothing", async (how) => {
+    const { id } = await shop.complete();
+    const token = `token-${how.slice(0, 3)}`;
+    const now = new Date().toISOString();
+    await insertToken({
+      id: token,
+      user_id: person.id,
+      name: how,
+      token_hash: token,
+      created_at: now,
+      expires_at: null,
+      last_used_at: null,
+      revoked_at: null,
+    });
+    const before = await state();
+    const end = () =>
+      how === "revoked" ? revokeToken(token, now) : controlPlane().updateTable("api_tokens").set({ expires_at: now }).where("id", "=", token).execute();
+    const caller = as(person, { kind: "token", sessionKey: `token:${token}` });
+    expect(failureOf(await lost(end, () => caller.backups.restore(replacing(id))))).toMatchObject({ code: "FORBIDDEN" });
+    expect(await state()).toEqual(before);
+  });
+
+  test("an approver who is disabled meanwhile agrees to nothing any more", async () => {
+    const { id } = await shop.complete();
+    const other = await addPerson("admin");
+    await as(person).approvals.require({ required: true });
+    const { approval } = await as(person).backups.restore(replacing(id));
+    const approvalId = approval?.id ?? "";
+    await as(other).approvals.approve({ id: approvalId, confirm: TARGET });
+    const before = await state();
+    const job = await lost(
+      () => updateUser(other.id, { disabled: 1 }),
+      () => as(person).backups.restore({ ...replacing(id), approvalId }),
+    );
+    expect(failureOf(job)).toMatchObject({ code: "CONFLICT", message: `${other.name} may not approve it any more` });
+    expect(await state()).toEqual(before);
+  });
+
+  test("a rule that is begun meanwhile asks for the second person, for a restore and for putting it back", async () => {
+    const { id } = await shop.complete();
+    const begin = async () => as(await addPerson("admin")).approvals.require({ required: true });
+    const end = () => controlPlane().deleteFrom("settings").where("key", "like", "two persons%").execute();
+    const before = await state();
+    expect(failureOf(await lost(begin, () => as(person).backups.restore(replacing(id))))).toMatchObject({ code: "FORBIDDEN" });
+    expect(await state()).toEqual(before);
+    await end();
+    const { jobId } = await as(person).backups.restore(replacing(id));
+    await shop.ended(jobId ?? "");
+    const change = { id: jobId ?? "", confirm: TARGET };
+    expect((await shop.ended((await as(person).restores.undo(change)).jobId)).state).toBe("succeeded");
+    const undone = await state();
+    expect(failureOf(await lost(begin, () => as(person).restores.undo(change)))).toMatchObject({ code: "FORBIDDEN" });
+    expect(await state()).toEqual(undone);
+    expect((await shop.ended((await as(person).restores.drop(change)).jobId)).state).toBe("succeeded");
   });
 });
