@@ -48,7 +48,7 @@ export async function findSpares(connection: Connection, { count, taken, info }:
 }
 
 /** How many clients have each database selected, other than the console; null where the server does not say. */
-export async function selectedDatabases(connection: Connection): Promise<Map<number, number> | null> {
+async function selectedDatabases(connection: Connection): Promise<Map<number, number> | null> {
   const [list] = await redisClient(connection).run([["CLIENT", "LIST"]]);
   if (!Buffer.isBuffer(list)) return null;
   const counts = new Map<number, number>();

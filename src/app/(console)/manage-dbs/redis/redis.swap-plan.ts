@@ -2,7 +2,6 @@ import "server-only";
 import type { RestorePlan, RestoreTarget } from "@/backups/engine";
 import { liveName } from "@/backups/live-name";
 import { formatBytes, formatCount } from "@/lib/format";
-import { AppError } from "@/server/errors";
 import { checkContent, checkMemory, checkRole, checkVersions, neededBytes, restoreWords, type Check, type Situation } from "./redis.backup-checks";
 import { asideDatabases, markedDatabases, MARKERS } from "./redis.backup-marker";
 import { countTypes } from "./redis.backup-compare";
@@ -13,7 +12,7 @@ import { FUNCTIONS_OBJECT } from "./redis.rdb-content";
 import { redisClient } from "./redis.client";
 import { inPlacePlan, type WayPlan } from "./redis.in-place-plan";
 import { databaseCounts, infoNumber } from "./redis.server-facts";
-import { databaseSize, selectedDatabases, type Spares } from "./redis.swap-databases";
+import { databaseSize, type Spares } from "./redis.swap-databases";
 import { estimateBytes } from "./redis.swap-size";
 import { findWay, type ReplaceWay } from "./redis.swap-way";
 
@@ -60,7 +59,7 @@ export async function planReplace(start: Situation, target: RestoreTarget): Prom
     ],
     bytesNeeded: neededBytes(situation),
     steps: ofWay.steps,
-    replaces: { place: `${names(lives) || `db${situation.own}`} of ${connection.address}`, items, bytes, sessions: await countSessions(situation) },
+    replaces: { place: `${names(lives) || `db${situation.own}`} of ${connection.address}`, items, bytes, sessions: null },
     undo: ofWay.undo,
   };
 }
@@ -258,14 +257,6 @@ async function checkAside({ connection, info, facts, lives, way }: Replace): Pro
       detail: `${names(aside.map(({ db }) => db))} still holds what other restores stage or keep for undo. To undo those this one must be undone or dropped first.`,
     },
   ];
-}
-
-async function countSessions({ connection, lives, facts }: Replace): Promise<number | null> {
-  const selected = await selectedDatabases(connection).catch((error: unknown) => {
-    if (error instanceof AppError && facts.isCluster) return null;
-    throw error;
-  });
-  return selected === null ? null : lives.reduce((sum, db) => sum + (selected.get(db) ?? 0), 0);
 }
 
 function plannedSteps(situation: Replace): RestorePlan["steps"] {
