@@ -7,7 +7,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Approval } from "@/backups/approvals.schema";
 import type { RestoreTarget } from "@/backups/engine";
 import { liveName } from "@/backups/live-name";
-import { comparePlaces, placeNow, placeOf, placeText, readPlace, type Sameness } from "@/backups/place";
+import { comparePlaces, placeNow, placeOf, placeText, readGuarded, readPlace, type Sameness } from "@/backups/place";
 import { isFromElsewhere } from "@/backups/taken-from";
 import type { Principal } from "@/server/auth/principal";
 import type { Connection } from "@/server/connection";
@@ -40,7 +40,7 @@ async function rulesOf(connection: Connection): Promise<Rule[]> {
       if (id === connection.id) return { key, sameness: "same", isOfThePast: false };
       // A connection that was edited since its rule began takes the rule along.
       const owner = await connectionById(id).catch(() => null);
-      const guarded = [readPlace(value), owner && (await placeNow(owner))].filter((place) => place !== null);
+      const guarded = [readGuarded(value), owner && (await placeNow(owner))].filter((place) => place !== null);
       const found = await Promise.all(guarded.map((place) => comparePlaces(place, now, { missingHost: "unknown" })));
       const lenient = await Promise.all(guarded.map((place) => comparePlaces(place, now)));
       const sameness = found.includes("same") ? "same" : found.includes("unknown") ? "unknown" : "other";

@@ -16,14 +16,15 @@ export function liveName(connection: Connection): string {
   return path || user || userInfo().username;
 }
 
-/** Not `new URL`: a MongoDB URL may name several hosts. */
+/** Not `new URL` alone: a MongoDB URL may name several hosts. The path is the one it reads, as the engines do: without dots, tabs and line ends. */
 export function partsOf(url: string): { hosts: string[]; path: string; user: string; options: URLSearchParams } {
-  const [, authority = "", path = "", query = ""] = /^[a-z+]+:\/\/([^/?#]*)\/?([^?#]*)\??([^#]*)/i.exec(url) ?? [];
+  const read = url.replace(/[\t\n\r]/g, "").trim();
+  const [, authority = "", path = "", query = ""] = /^[a-z+]+:\/\/([^/?#]*)([^?#]*)\??([^#]*)/i.exec(read) ?? [];
   const at = authority.lastIndexOf("@");
   const credentials = authority.slice(0, Math.max(at, 0));
   return {
     hosts: decoded(authority.slice(at + 1)).split(","),
-    path: decoded(path),
+    path: decoded(new URL(`any://host${path}`).pathname.slice(1)),
     user: decoded(credentials.split(":")[0] ?? ""),
     options: new URLSearchParams(query),
   };

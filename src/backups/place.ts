@@ -59,6 +59,16 @@ export function readPlace(text: string | null): Place | null {
   }
 }
 
+/** What a rule guards: noted as a place, or as `engine|address|name` by a console of before. @returns null for what is neither */
+export function readGuarded(text: string): Place | null {
+  const [, engine, address = "", name = ""] = /^(\w+)\|([^|]*)\|(.*)$/s.exec(text) ?? [];
+  if (engine === "sqlite") return fileOf(address);
+  const known = ENGINE_IDS.find((one) => one === engine);
+  if (!known || known === "sqlite") return readPlace(text);
+  const at = address.split(",").map((host) => withPort(host, { port: null, usual: PORT[known] }));
+  return { engine: known, at: at.toSorted(), name: known === "redis" ? String(Number(name)) : name };
+}
+
 /** As it is shown: `host:port/database`, or the path of a file. */
 export const placeText = ({ at, name }: Place): string => (name === "" ? at.join(",") : `${at.join(",")}/${name}`);
 

@@ -16,6 +16,8 @@ const { buildConnection, getConnection } = await import("@/server/connections");
 const { controlPlane } = await import("@/server/control-plane/database");
 const { writeSetting } = await import("@/server/control-plane/settings.repo");
 const { addPerson, principalOf } = await import("@/test/people");
+const { readTarget } = await import("@/app/(console)/manage-dbs/postgres/postgres.target");
+const { databaseOf } = await import("@/app/(console)/manage-dbs/mongodb/mongodb.client");
 const { createCaller } = await import("@/trpc/root");
 
 afterAll(() => shop.remove());
@@ -24,8 +26,9 @@ const asked = await addPerson("admin");
 const seconder = await addPerson("admin");
 const caller = createCaller({ principal: principalOf(asked), requestId: "test", address: "::1" });
 const sqliteAt = (name: string, url: string) => ({ engine: "sqlite" as const, name, environment: "staging" as const, url, database: null, tlsCa: null });
-const at = (engine: "postgres" | "redis" | "mongodb", url: string, database: string | null = null) =>
-  placeOf(buildConnection({ engine, name: "x", environment: "staging", source: "console", url, database, tlsCa: null, address: "shown" }));
+const opened = (engine: "postgres" | "redis" | "mongodb", url: string, database: string | null = null) =>
+  buildConnection({ engine, name: "x", environment: "staging", source: "console", url, database, tlsCa: null, address: "shown" });
+const at = (...parts: Parameters<typeof opened>) => placeOf(opened(...parts));
 
 /** Too long to be asked for: the look-up fails, and not because there is no such host. */
 const UNTOLD = "x".repeat(300);
@@ -59,6 +62,13 @@ describe("one place", () => {
 
   test("of PostgreSQL is what its URL names, also when a database was given beside it", () => {
     expect(at("postgres", "postgres://a@localhost/shop", "other")).toEqual(at("postgres", "postgres://a@localhost/shop"));
+  });
+
+  test.each(["/x/../shop", "/./shop", "/%2e/shop", "/x/%2E%2e/shop", "/sh\top", "/sh\nop", "/shop "])("is not hidden by the path %j", (path) => {
+    const url = `//a@db1${path}`;
+    expect(at("postgres", `postgres:${url}`).name).toBe(readTarget(opened("postgres", `postgres:${url}`)).database);
+    expect(at("mongodb", `mongodb:${url}`).name).toBe(databaseOf(opened("mongodb", `mongodb:${url}`)));
+    expect(at("mongodb", `mongodb://a@db1,db2${path}`).name).toBe("shop");
   });
 
   test("is shown without its credentials", () => {
@@ -131,6 +141,15 @@ describe("the two-person rule of a file", () => {
     await caller.redis.approvals.require({ connection: "staging", required: true });
     await endedByTwo("staging");
     expect([await rules(), await isRequired("prod")]).toEqual([1, true]);
+  });
+
+  test.each([
+    ["redis", "localhost", "0", "redis://127.0.0.1:6379"],
+    ["sqlite", shop.file, "bookshop.sqlite", shop.file],
+  ] as const)("that was noted before places were, of %s, holds without its connection", async (engine, address, name, url) => {
+    await writeSetting(`two persons|${engine}/gone`, `${engine}|${address}|${name}`);
+    await addConnection({ ...sqliteAt("again", url), engine }, "test");
+    expect((await caller[engine].approvals.list({ connection: "again" })).required).toBe(true);
   });
 
   test("that a connection to nowhere left behind is ended by two persons where it holds", async () => {
